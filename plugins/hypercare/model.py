@@ -149,17 +149,26 @@ class ExceptionState(StrEnum):
 
 @dataclass(frozen=True)
 class ReconciliationException:
-    """An offending row of a check, with an identity that survives weeks."""
+    """An offending row of a check, with an identity that survives weeks (rule R9)."""
 
     check: str
     key: str
     """What the row is about, stable over pulls: `payment:776`, `invoice:10023`."""
     week: Week
+    """The week in which the row was first found; a row that is still listed later keeps it."""
     words: str
     amount: Decimal | None = None
     currency: str = ""
     legal_entity: str = ""
     state: ExceptionState = ExceptionState.OPEN
+    resolved_on: date | None = None
+    """Local date on which it was cleared, or its explanation accepted; without it a week is not CLEARED."""
+    reason_code: str = ""
+    explanation: str = ""
+    ticket: str = ""
+    explained_by: str = ""
+    accepted_by: str = ""
+    """A second person or the customer's finance contact; without it an explanation does not count."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,10 @@ class CheckResult:
     advisory: bool
     rows: int = 0
     exceptions: int = 0
+    """Offending rows, whatever became of them since, without those explained in an earlier week and unchanged.
+
+    Every revision of a week repeats this figure: systemic failure rests on it, and clearing does not heal that.
+    """
     value: Decimal = Decimal(0)
     """Sum of the judged rows' amounts, in the engagement's main currency only where rows share it."""
     exception_value: Decimal = Decimal(0)
@@ -224,7 +237,11 @@ class WeekFacts:
 
 @dataclass(frozen=True)
 class WeekEvidence:
-    """The frozen evidence of one engagement-week, as the gate reads it (rule R6)."""
+    """The frozen evidence of one engagement-week, as the gate reads it (rule R6).
+
+    A revision carries the checks' figures as found and, in `exceptions`, each offending row with its state at this
+    revision. A week is CLEARED by those states and their days; `revision_reason` is shown and never judged.
+    """
 
     week: Week
     revision: int
@@ -234,6 +251,7 @@ class WeekEvidence:
     facts: WeekFacts
     revision_reason: str = ""
     waived: bool = False
+    """Whether the ledger holds a waiver of this week that it has already checked."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +267,12 @@ class WeekJudgement:
     through_fault: bool = False
     """UNKNOWN because of a fault that the next run may repair by itself."""
     facts: WeekFacts = field(default_factory=WeekFacts)
+    revision: int = 0
+    feeds: tuple[FeedHealth, ...] = ()
+    """The feeds' states that the verdict rests on."""
+    evidence_level: int | None = None
+    """1 Coupa only, 2 ERP acknowledged, 3 bank matched (rule R10); None where no payment became final."""
+    open_exceptions: int = 0
 
 
 class Severity(StrEnum):
@@ -283,6 +307,60 @@ class ActionItem:
 
 
 @dataclass(frozen=True)
+class FlowVerification:
+    """Whether one flow was seen in production from end to end since go-live (rule R13)."""
+
+    flow: str
+    """Its name in the policy, such as `order_to_invoice`."""
+    verdict: Verdict
+    documents: tuple[str, ...] = ()
+    """The ids of the chain, or of the screen that somebody added: `purchase_order:101`, `invoice:7`."""
+    added_by: str = ""
+    """Who added it by hand; empty: seen in the data."""
+
+
+@dataclass(frozen=True)
+class ReadinessAnswer:
+    """What a person answered to a criterion that data can't decide (rules R10, R14)."""
+
+    criterion: str
+    confirmed: bool
+    answered_on: date
+    answered_by: str
+    role: str
+    """The role in which it was answered: `EM`, `partner PM`, `finance contact`."""
+    customer_contact: str = ""
+    """The customer's name, where the criterion asks for it."""
+    weeks: tuple[Week, ...] = ()
+    """The weeks that it covers, where it is said of weeks."""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Somebody's decision that a criterion, or one week of the cycle, need not be met (rule R15)."""
+
+    criterion: str
+    reason: str
+    requested_by: str
+    approved_by: str
+    """Not the requester."""
+    expires_on: date
+    """The last local day on which it counts."""
+    week: Week | None = None
+    """For a waiver of one week; its criterion is then `reconciliation_cycle`."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Weeks in which hypercare rested (rule R16); no `last` means that it still rests."""
+
+    first: Week
+    last: Week | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class CriterionResult:
     """One criterion of the exit policy, decided (rule R15)."""
 
@@ -293,6 +371,10 @@ class CriterionResult:
     threshold: str
     evidence: tuple[str, ...]
     reason: str
+    advisory: bool = False
+    """Shown, but it does not block."""
+    source: str = "policy"
+    """Where the criterion comes from: `seed 4.4`, or this product's own `policy`."""
 
 
 @dataclass(frozen=True)
@@ -304,16 +386,23 @@ class CycleResult:
     started: bool
     first_week: Week | None
     weeks_counted: int
+    """How many of `weeks` are PASS, CLEARED, QUIET or WAIVED."""
     weeks_needed: int
     settled_runs: int
     settled_runs_needed: int
     period_ends: int
     reason: str
     earliest_if_cleared: date | None = None
-    """The earliest day on which the cycle can complete if every open exception clears."""
+    """The earliest local day on which it can complete if open exceptions clear and UNKNOWN weeks are repaired."""
     earliest_otherwise: date | None = None
-    """The same if none does."""
+    """The same if neither happens."""
     weeks: tuple[Week, ...] = ()
+    """The latest weeks since the cycle (re)started, at most as many as it needs, UNKNOWN ones included."""
+    period_ends_needed: int = 1
+    next_run_on: date | None = None
+    """The first payment run by cadence after the last judgeable week."""
+    completed_on: date | None = None
+    """The Monday after the week that completed it, if it has been complete in every week since."""
 
 
 @dataclass(frozen=True)

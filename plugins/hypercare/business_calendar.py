@@ -1,0 +1,64 @@
+"""Business days and business hours of a customer: weekends, holidays, opening hours, in its own time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from hypercare.errors import ConfigurationError
+
+OPENS, CLOSES = time(9), time(17)
+"""Opening hours taken for business hours; this product's choice, since the published KPIs do not define theirs."""
+
+
+@dataclass(frozen=True)
+class BusinessCalendar:
+    """Working days Monday to Friday without the holidays of a country, and hours within them."""
+
+    time_zone: str
+    country: str = ""
+    """ISO country, with a subdivision where wanted (`US-CA`); empty: no holidays."""
+    opens: time = OPENS
+    closes: time = CLOSES
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether people work on this local date."""
+        return day.weekday() < 5 and day not in self._holidays(day.year)
+
+    def add_business_days(self, day: date, count: int) -> date:
+        """Return the date that many business days after `day`; 0 gives `day` itself."""
+        while count > 0:
+            day += timedelta(days=1)
+            count -= self.is_business_day(day)
+        return day
+
+    def days(self, first: date, last: date) -> Iterator[tuple[date, datetime, int]]:
+        """Yield each date with the instant it opens (aware, local) and its business seconds (0 when closed)."""
+        zone = ZoneInfo(self.time_zone)
+        day = first
+        while day <= last:
+            opens = datetime.combine(day, self.opens, zone)
+            closes = datetime.combine(day, self.closes, zone)
+            seconds = int((closes - opens).total_seconds()) if self.is_business_day(day) else 0
+            yield day, opens, seconds
+            day += timedelta(days=1)
+
+    def _holidays(self, year: int) -> frozenset[date]:
+        return _holidays_of(self.country, year)
+
+
+@lru_cache(maxsize=256)
+def _holidays_of(country: str, year: int) -> frozenset[date]:
+    if not country:
+        return frozenset()
+    name, _, subdivision = country.partition("-")
+    try:
+        return frozenset(holidays.country_holidays(name, subdiv=subdivision or None, years=year))
+    except NotImplementedError as error:
+        msg = f"holiday calendar {country!r} is not known: write an ISO country, or country-subdivision (US-CA)"
+        raise ConfigurationError(msg) from error
