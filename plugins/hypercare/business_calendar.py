@@ -62,3 +62,8 @@ def _holidays_of(country: str, year: int) -> frozenset[date]:
     except NotImplementedError as error:
         msg = f"holiday calendar {country!r} is not known: write an ISO country, or country-subdivision (US-CA)"
         raise ConfigurationError(msg) from error
+
+
+def holidays_between(country: str, first: date, last: date) -> frozenset[date]:
+    """Return a country's holidays of every year that two dates touch, and of the year after."""
+    return frozenset().union(*(_holidays_of(country, year) for year in range(first.year, last.year + 2)))

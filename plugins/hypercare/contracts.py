@@ -118,6 +118,8 @@ class Contract:
     """Wire path of a nested list (`payment-details.payable-allocations`) to the name of its table."""
     references: tuple[Reference, ...] = ()
     rules: tuple[Rule, ...] = ()
+    history: tuple[str, ...] = ()
+    """Columns of which every value that a pull ever showed is kept, with when it was first seen: `status`."""
 
     @property
     def key(self) -> str:
@@ -217,6 +219,7 @@ def _parse(document: dict[str, Any], stem: str) -> Contract:
         tables=document.get("tables", {}),
         references=tuple(Reference(**reference) for reference in document.get("references", ())),
         rules=tuple(_parse_rule(rule) for rule in document.get("rules", ())),
+        history=tuple(document.get("history", ())),
     )
     missing = {".".join(path) for path, _ in nested_lists(contract.columns)} - set(contract.tables)
     if missing:

@@ -17,7 +17,7 @@ from hypercare.weeks import Week
 class Verdict(StrEnum):
     """What a check, a criterion or a week came to (rule R3); QUIET and CLEARED are said of weeks only."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105
     FAIL = "FAIL"
     UNKNOWN = "UNKNOWN"
     NOT_APPLICABLE = "NOT_APPLICABLE"

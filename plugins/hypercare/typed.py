@@ -1,14 +1,16 @@
 """From raw JSON to typed Parquet: every value that does not fit its contract is counted and kept, never nulled in silence.
 
-DuckDB reads the records in the contract's shape with every scalar as VARCHAR, and the same query casts them. A value whose
-scale would be rounded does not fit. A record that does not even have the contract's shape (a text where an object
-belongs) is read as plain JSON instead, with the same columns and the same count.
+DuckDB reads the records in the contract's shape with every scalar as VARCHAR, and the same query casts them. The first
+query is strict: it fails at the first value that does not fit, so the usual case pays for no count. Where it fails, the
+second counts each record's misfits and their raw text goes to a file of rejects. A value that would be rounded does not
+fit. A record that does not even have the contract's shape (a text where an object belongs) makes the second query read
+plain JSON, with the same columns and the same count.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,12 @@ DUCKDB_TYPES = {
     "date": "date",
     "timestamp": "timestamptz",
 }
+LARGEST_RECORD = 16 * 1024 * 1024
+"""Bytes of one record that DuckDB's reader takes; its buffers grow with this figure."""
+JSON_TYPES = {Record: "OBJECT", ListOf: "ARRAY"}
 log = logging.getLogger(__name__)
+
+Cast = Callable[[Scalar, str], str]
 
 
 @dataclass(frozen=True)
@@ -71,45 +78,70 @@ def _raw(node: Node) -> str:
     return f"struct({members}){'[]' if isinstance(node, ListOf) else ''}"
 
 
-def write_typed(connection: duckdb.DuckDBPyConnection, contract: Contract, source: Path, target: Path) -> TypedFile:
-    """Write the records of `source` (one JSON array) as Parquet at `target`; rejects go beside it.
+def write_typed(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    source: Path,
+    target: Path,
+    superseded: Sequence[int] = (),
+) -> TypedFile:
+    """Write the records of `source` (one JSON array of objects) as Parquet at `target`; rejects go beside it.
 
-    Raises duckdb.Error when the file is no JSON array.
+    `superseded` names records to leave out by their place in the array, from 0. The connection's time zone becomes UTC.
+    Raises duckdb.Error when the file is no JSON array of objects.
     """
     connection.execute("set TimeZone = 'UTC'")
+    if superseded:
+        connection.execute("create or replace temp table superseded as select unnest($places) as place",
+                           {"places": list(superseded)})  # fmt: skip
+    shaped = _without_superseded(_shaped(contract, source), superseded)
     try:
-        _copy(connection, contract, _shaped(contract, source), target)
-    except duckdb.InvalidInputException as error:
-        log.warning("%s: some records lack the contract's shape, reading them one by one: %s", contract.feed, error)
-        _copy(connection, contract, _unshaped(contract, source), target)
-        shape = _unshaped(contract, source)
+        rows = _copy(connection, contract, shaped, target, _strict_cast)
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        log.info("%s: not every value fits its contract, counting those: %s", contract.feed, type(error).__name__)
     else:
-        shape = _shaped(contract, source)
-    counted = connection.execute(f"select count(*), sum({MISFITS}) from read_parquet(?)", [str(target)]).fetchone()
-    rows, misfits = (counted[0], int(counted[1] or 0)) if counted else (0, 0)
+        return TypedFile(target, None, rows, 0)
+    relation = shaped
+    try:
+        rows = _copy(connection, contract, relation, target, _cast, _misfits(contract))
+    except duckdb.InvalidInputException:
+        relation = _without_superseded(_unshaped(contract, source), superseded)
+        rows = _copy(connection, contract, relation, target, _cast, _misfits(contract) + " + _lost_shapes")
+    misfits = _scalar_of(connection, f"select sum({MISFITS}) from read_parquet('{_quoted(target)}')")
     rejects = target.with_suffix(".rejects.parquet") if misfits else None
     if rejects is not None:
-        _copy_rejects(connection, contract, shape, target, rejects)
+        _copy_rejects(connection, contract, relation, target, rejects, shaped=relation is shaped)
     return TypedFile(target, rejects, rows, misfits)
+
+
+def _scalar_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 def _shaped(contract: Contract, source: Path) -> str:
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in raw_schema(contract.columns).items())
-    return f"read_json('{_quoted(source)}', format = 'array', maximum_object_size = 268435456, columns = {{{columns}}})"
+    return (
+        f"read_json('{_quoted(source)}', format = 'array', maximum_object_size = {LARGEST_RECORD}, "
+        f"columns = {{{columns}}})"
+    )
 
 
 def _unshaped(contract: Contract, source: Path) -> str:
-    """The same columns from plain JSON: what lacks the shape becomes null there and is counted by `_shape_misfits`."""
+    """The same columns from plain JSON: what lacks the shape becomes null there and is counted in `_lost_shapes`."""
     members = ", ".join(f'"{name}": {_json_shape(node)}' for name, node in contract.columns.fields.items())
-    lost = " + ".join(
-        f"""(coalesce(json_type(json, '$."{name}"'), 'NULL') not in ('NULL', '{expected}'))::bigint"""
-        for name, node in contract.columns.fields.items()
-        if (expected := {Record: "OBJECT", ListOf: "ARRAY"}.get(type(node)))
-    )
+    lost = " + ".join(f"len({values})" for _, values in _shape_misfits(contract.columns)) or "0"
     return (
-        f"(select unnest(json_transform(json, '{{{members}}}')), {lost or '0'} as _lost_shapes, json as _json "
-        f"from read_json_objects('{_quoted(source)}', format = 'array', maximum_object_size = 268435456))"
+        f"(select unnest(json_transform(json, '{{{members}}}')), {lost} as _lost_shapes, json as _json "
+        f"from read_json_objects('{_quoted(source)}', format = 'array', maximum_object_size = {LARGEST_RECORD}))"
     )
+
+
+def _without_superseded(relation: str, superseded: Sequence[int]) -> str:
+    if not superseded:
+        return relation
+    numbered = f"(select *, row_number() over () - 1 as _place from {relation})"
+    return f"(select * exclude (_place) from {numbered} where _place not in (select place from superseded))"
 
 
 def _json_shape(node: Node) -> str:
@@ -120,16 +152,40 @@ def _json_shape(node: Node) -> str:
     return f"[{{{members}}}]" if isinstance(node, ListOf) else f"{{{members}}}"
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, contract: Contract, relation: str, target: Path) -> None:
-    columns = list(flatten(contract.columns))
-    selected = ",\n  ".join(f"{_cast_column(column, _at(column.path))} as {column.name}" for column in columns)
-    misfits = " + ".join(_misfit_count(column.node, _at(column.path)) for column in columns)
-    if "_lost_shapes" in relation:
-        misfits += " + _lost_shapes"
-    query = (
-        f"copy (select {selected},\n  {misfits} as {MISFITS}\nfrom {relation}) to '{_quoted(target)}' (format parquet)"
+def _shape_misfits(record: Record, base: str = "$", names: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield, for every object and list below a record, its path and SQL for the list of values that are neither."""
+    for name, node in record.fields.items():
+        if isinstance(node, Scalar):
+            continue
+        here, path = (*names, name), f'{base}."{name}"'
+        yield ".".join(here), _values_unlike(path, JSON_TYPES[type(node)])
+        if isinstance(node, ListOf):
+            yield ".".join(here), _values_unlike(f"{path}[*]", "OBJECT")
+            yield from _shape_misfits(node.record, f"{path}[*]", here)
+        else:
+            yield from _shape_misfits(node, path, here)
+
+
+def _values_unlike(path: str, expected: str) -> str:
+    found = f"json_extract(json, '{path}')" if "[*]" in path else f"[json_extract(json, '{path}')]"
+    return f"list_filter({found}, lambda v: json_type(v) not in ('{expected}', 'NULL'))"
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    relation: str,
+    target: Path,
+    cast: Cast,
+    misfits: str = "0::bigint",
+) -> int:
+    """Write the relation's records, each scalar through `cast`; return how many there were."""
+    columns = flatten(contract.columns)
+    selected = ",\n  ".join(f"{_cast_column(column, _at(column.path), cast)} as {column.name}" for column in columns)
+    return _scalar_of(
+        connection,
+        f"copy (select {selected},\n  {misfits} as {MISFITS}\nfrom {relation}) to '{_quoted(target)}' (format parquet)",
     )
-    connection.execute(query)
 
 
 def _at(path: tuple[str, ...], base: str = "") -> str:
@@ -137,48 +193,74 @@ def _at(path: tuple[str, ...], base: str = "") -> str:
     return ".".join(([base] if base else []) + [f'"{name}"' for name in path])
 
 
-def _cast_column(column: Column, value: str) -> str:
+def _cast_column(column: Column, value: str, cast: Cast, depth: int = 1) -> str:
     if isinstance(column.node, Scalar):
-        return _cast(column.node, value)
-    return _cast_list(column.node, value, depth=1)
-
-
-def _cast_list(node: ListOf, value: str, depth: int) -> str:
+        return cast(column.node, value)
     item = f"x{depth}"
-    members = []
-    for column in flatten(node.record):
-        inner = _at(column.path, item)
-        cast = (
-            _cast(column.node, inner) if isinstance(column.node, Scalar) else _cast_list(column.node, inner, depth + 1)
-        )
-        members.append(f"{column.name} := {cast}")
-    return f"list_transform({value}, lambda {item}: struct_pack({', '.join(members)}))"
+    members = ", ".join(
+        f"{inner.name} := {_cast_column(inner, _at(inner.path, item), cast, depth + 1)}"
+        for inner in flatten(column.node.record)
+    )
+    return f"list_transform({value}, lambda {item}: struct_pack({members}))"
+
+
+def _strict_cast(scalar: Scalar, value: str) -> str:
+    """SQL of the typed value; fails where the raw one does not fit."""
+    typed, fits = duckdb_type(scalar), _fits_before_cast(scalar, value)
+    if fits == "true":
+        return value if typed == "varchar" else f"cast(nullif({value}, '') as {typed})"
+    return (
+        f"case when {fits} then cast({_castable(scalar, value)} as {typed}) when {value} <> '' then error({value}) end"
+    )
 
 
 def _cast(scalar: Scalar, value: str) -> str:
+    """SQL of the typed value; null where the raw one does not fit."""
+    typed, fits = duckdb_type(scalar), _fits_before_cast(scalar, value)
+    if fits == "true":
+        return value if typed == "varchar" else f"try_cast({value} as {typed})"
+    return f"case when {fits} then try_cast({_castable(scalar, value)} as {typed}) end"
+
+
+def _castable(scalar: Scalar, value: str) -> str:
+    """SQL of the text to cast. A date is the day as the customer sees it: time and offset behind it are left aside."""
+    return f"left({value}, 10)" if scalar.kind == "date" else value
+
+
+def _fits_before_cast(scalar: Scalar, value: str) -> str:
+    """SQL condition that casting loses nothing; that the text can be cast at all is left to the cast."""
     match scalar.kind:
-        case "id" | "text":
-            return value
+        case "id":
+            return f"{value}[1] not in ('{{', '[')"
         case "boolean":
-            return f"case {value} when 'true' then true when 'false' then false end"
+            return f"{value} in ('true', 'false')"
         case "date":
-            return f"try_cast(left({value}, 10) as date)"
-        case "decimal":
-            return f"case when {_keeps_scale(scalar, value)} then try_cast({value} as {duckdb_type(scalar)}) end"
+            return f"{value}[11] in ('', 'T', ' ')"
+        case "decimal" | "integer":
+            return _keeps_digits(duckdb_type(scalar), scalar.scale, value)
         case _:
-            return f"try_cast({value} as {duckdb_type(scalar)})"
+            return "true"
 
 
-def _keeps_scale(scalar: Scalar, value: str) -> str:
-    """Whether no digit beyond the scale is lost; exponents are left to fail, since no source writes amounts so."""
-    return f"(length({value}) - instr({value} || '.', '.') <= {scalar.scale} or length(rtrim({value}, '0')) - instr({value} || '.', '.') <= {scalar.scale})"
+def _keeps_digits(typed: str, scale: int, value: str) -> str:
+    """SQL condition that no digit beyond the scale is lost: casts round silently."""
+    behind_point = f"length({value}) - instr({value}, '.')"
+    behind_point_trimmed = f"length(rtrim({value}, '0')) - instr({value}, '.')"
+    exponent = f"contains({value}, 'e') or contains({value}, 'E')"
+    return (
+        f"case when {exponent} then try_cast({value} as {typed})::double = try_cast({value} as double) "
+        f"else instr({value}, '.') = 0 or {behind_point} <= {scale} or {behind_point_trimmed} <= {scale} end"
+    )
 
 
 def _misfit(scalar: Scalar, value: str) -> str:
     """SQL condition: the value is there and does not fit."""
-    if scalar.kind in ("id", "text"):
-        return f"(left({value}, 1) = '{{')" if scalar.kind == "id" else "false"
-    return f"({value} <> '' and {_cast(scalar, value)} is null)"
+    return "false" if scalar.kind == "text" else f"({value} <> '' and {_cast(scalar, value)} is null)"
+
+
+def _misfits(contract: Contract) -> str:
+    """SQL for the number of a record's values that do not fit."""
+    return " + ".join(_misfit_count(column.node, _at(column.path)) for column in flatten(contract.columns))
 
 
 def _misfit_count(node: Scalar | ListOf, value: str, depth: int = 1) -> str:
@@ -191,23 +273,28 @@ def _misfit_count(node: Scalar | ListOf, value: str, depth: int = 1) -> str:
 
 
 def _copy_rejects(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, relation: str, typed: Path, target: Path
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    relation: str,
+    typed: Path,
+    target: Path,
+    *,
+    shaped: bool,
 ) -> None:
     """Write which values did not fit, with their raw text; runs only where some did."""
     selects = [
-        f"select id, '{path}' as path, raw from ({source}) where misfit" for path, source in _reject_sources(contract)
+        f"select id, '{path}' as path, raw from ({source}) where misfit"
+        for path, source in _scalar_misfits(contract.columns)
     ]
-    if "_lost_shapes" in relation:
+    if not shaped:
         selects += [
-            f"""select id, '{name}' as path, json_extract_string(_json, '$."{name}"') as raw from bad
-            where coalesce(json_type(_json, '$."{name}"'), 'NULL') not in ('NULL', '{expected}')"""
-            for name, node in contract.columns.fields.items()
-            if (expected := {Record: "OBJECT", ListOf: "ARRAY"}.get(type(node)))
+            f"""select id, '{path}' as path, unnest({values.replace("(json,", "(_json,")})::varchar as raw from bad"""
+            for path, values in _shape_misfits(contract.columns)
         ]
     union = "\nunion all\n".join(selects)
     connection.execute(
         f"""copy (
-        with bad as (
+        with bad as materialized (
             select * from {relation} where "id" in (select id from read_parquet('{_quoted(typed)}') where {MISFITS} > 0)
         )
         {union}
@@ -215,23 +302,18 @@ def _copy_rejects(
     )
 
 
-def _reject_sources(contract: Contract) -> Iterator[tuple[str, str]]:
-    def walk(record: Record, base: str, source: str, path: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
-        for column in flatten(record):
-            here = (*path, *column.path)
-            value = _at(column.path, base)
-            if isinstance(column.node, Scalar):
-                if _misfit(column.node, value) != "false":
-                    yield (
-                        ".".join(here),
-                        f"select id, {value} as raw, {_misfit(column.node, value)} as misfit from {source}",
-                    )
-            else:
-                item = f"u{depth}"
-                unnested = f"(select *, unnest({value}) as {item} from {source})"
-                yield from walk(column.node.record, item, unnested, here, depth + 1)
-
-    yield from walk(contract.columns, "", "bad", (), 1)
+def _scalar_misfits(
+    record: Record, base: str = "", source: str = "bad", names: tuple[str, ...] = (), depth: int = 1
+) -> Iterator[tuple[str, str]]:
+    """Yield, for every scalar below a record, its path and SQL for (id, raw, misfit) of every such value."""
+    for column in flatten(record):
+        here, value = (*names, *column.path), _at(column.path, base)
+        if isinstance(column.node, ListOf):
+            item = f"u{depth}"
+            unnested = f"(select *, unnest({value}) as {item} from {source})"
+            yield from _scalar_misfits(column.node.record, item, unnested, here, depth + 1)
+        elif (misfit := _misfit(column.node, value)) != "false":
+            yield ".".join(here), f'select "id" as id, {value} as raw, {misfit} as misfit from {source}'
 
 
 def _quoted(path: Path) -> str:

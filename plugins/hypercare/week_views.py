@@ -7,6 +7,8 @@ joins as one. Only records of the engagement's legal entities are there. Beside 
 - `engagement` (one row): id, time_zone, go_live, go_live_at, week_start, week_end, observed_at, and its other facts
 - `spans`: week, last_four, since_go_live, each with starts_at and ends_at (UTC, half open)
 - `pulls`: feed, instance, pull, observed_at (the server's own time)
+- `payment_history` and its like, for contracts with a `history`: record id, the states, and since when (the record's own
+  `updated_at`) a pull first saw and last saw it in them
 - macros `local_date(instant)`, `local_midnight(date)`, `business_hours(from, to)`, `add_business_days(date, n)`
 """
 
@@ -58,6 +60,7 @@ class WeekViews:
         self.engagement = engagement
         self.connection = connection or duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
+        self._calendar_weeks: tuple[Week, Week] | None = None
         self._create_macros()
         for contract in contracts.values():
             own = sorted((p for p in pulls if p.feed == contract.feed), key=lambda pull: pull.pull)
@@ -127,7 +130,9 @@ class WeekViews:
         self.connection.execute(f"create macro local_date(instant) as cast(timezone('{zone}', instant) as date)")
         self.connection.execute(f"create macro local_midnight(day) as timezone('{zone}', cast(day as timestamp))")
         self.connection.execute(
-            "create macro calendar_index(day) as date_diff('day', getvariable('calendar_first_day'), day) + 1"
+            # Index 0 gives null; a negative one would count from the calendar's end.
+            "create macro calendar_index(day) as"
+            " greatest(0, date_diff('day', getvariable('calendar_first_day'), day) + 1)"
         )
         self.connection.execute(
             """
@@ -152,9 +157,13 @@ class WeekViews:
         )
 
     def _fill_calendar(self, week: Week) -> None:
+        """Set the variables of the calendar's macros, once for all weeks of a year around the first one selected."""
+        if self._calendar_weeks and self._calendar_weeks[0] <= week <= self._calendar_weeks[1]:
+            return
         engagement = self.engagement
+        self._calendar_weeks = (first, last) = (week.shift(-52), week.shift(52))
         calendar = BusinessCalendar(engagement.time_zone, engagement.holiday_calendar)
-        days = list(calendar.days(week.monday - CALENDAR_BEFORE, week.sunday + CALENDAR_AFTER))
+        days = list(calendar.days(first.monday - CALENDAR_BEFORE, last.sunday + CALENDAR_AFTER))
         before, through, total, count = [], [], 0, 0
         for _, _, seconds in days:
             before.append(total)
@@ -191,8 +200,21 @@ class WeekViews:
         )
         for path, node in nested_lists(contract.columns):
             self._create_nested(contract, path, node, scoped)
+        if contract.history:
+            self._create_history(contract)
         self.connection.execute(f"drop table {contract.feed}__last")
         self.connection.execute(f"drop view {contract.feed}__versions")
+
+    def _create_history(self, contract: Contract) -> None:
+        """Create the table of the states in which pulls saw the feed's records, for states that carry no date."""
+        record_id = _qualify(contract, "id")
+        states = ", ".join(contract.history)
+        self.connection.execute(
+            f"create table {contract.record_name}_history as "
+            f"select {record_id} as {contract.record_name}_id, {states}, "
+            f"min(updated_at) as since, max(updated_at) as last_seen from {contract.feed}__versions "
+            f"where {record_id} in (select id from {contract.feed}) group by all"
+        )
 
     def _create_nested(self, contract: Contract, path: tuple[str, ...], node: ListOf, scoped: str) -> None:
         table = contract.tables[".".join(path)]

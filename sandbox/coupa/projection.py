@@ -151,7 +151,7 @@ def _only(keys: Sequence[str] | None) -> Callable[[Body], Body]:
 
 def _reduced(value: object) -> object:
     if isinstance(value, dict):
-        return {key: value[key] for key in NATURAL_KEYS if key in value}
+        return {key: value[key] for key in NATURAL_KEYS if value.get(key) is not None}
     if isinstance(value, list):
         return [_reduced(item) for item in value]
     return value

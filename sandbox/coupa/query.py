@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,20 @@ from sandbox.coupa.projection import BadRequestError, hyphenated
 from sandbox.coupa.schema import CUSTOM_FIELDS, Entity, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from sandbox.world import Shelf
 
 Body = dict[str, Any]
 PAGE_LIMIT = 50
 NOT_FILTERS = frozenset({"limit", "offset", "order_by", "dir", "fields", "return_object", "filter", "format"})
+_NARROWING: dict[str, Callable[[Sequence[int], int], tuple[int, int]]] = {
+    "eq": lambda ids, operand: (bisect_left(ids, operand), bisect_right(ids, operand)),
+    "gt": lambda ids, operand: (bisect_right(ids, operand), len(ids)),
+    "gt_or_eq": lambda ids, operand: (bisect_left(ids, operand), len(ids)),
+    "lt": lambda ids, operand: (0, bisect_left(ids, operand)),
+    "lt_or_eq": lambda ids, operand: (0, bisect_right(ids, operand)),
+}
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
 
@@ -37,7 +44,7 @@ class Condition:
         test = OPERATORS[self.operator]
         if self.operator == "blank":
             return test(next(_reached(body, self.path), None), self.operand)
-        for stored in _reached(body, self.path):
+        for stored in (body.get(self.path[0]),) if len(self.path) == 1 else _reached(body, self.path):
             value = read_stored(self.kind, stored)
             if value is not None and test(value, self.operand):
                 return True
@@ -89,8 +96,8 @@ def select_rows(shelf: Shelf, query: ListQuery) -> list[Body]:
     Ordered by id, the scan starts behind the greatest `id[gt]` by bisection and ends when the page is full.
     """
     ids, bodies = shelf.ids, shelf.bodies
-    rest, start, end = _bound_ids(query.conditions, ids)
-    matching = _matching(ids[start:end] if not query.descending else ids[start:end][::-1], bodies, rest)
+    candidates, rest = _narrow_ids(query.conditions, ids)
+    matching = _matching(candidates[::-1] if query.descending else candidates, bodies, rest)
     if query.order_path != ("id",):
         key = _order_key(query)
         present = sorted(matching, key=key, reverse=query.descending)
@@ -112,21 +119,25 @@ def _matching(ids: Sequence[int], bodies: dict[int, Body], conditions: Sequence[
             yield body
 
 
-def _bound_ids(conditions: Sequence[Condition], ids: Sequence[int]) -> tuple[list[Condition], int, int]:
-    start, end = 0, len(ids)
+def _narrow_ids(conditions: Sequence[Condition], ids: Sequence[int]) -> tuple[Sequence[int], list[Condition]]:
+    """Use the conditions on the id itself to narrow the ascending ids; the other conditions are left to test."""
     rest = []
     for condition in conditions:
-        if condition.path != ("id",) or condition.operator not in {"gt", "gt_or_eq", "lt", "lt_or_eq", "eq"}:
+        if condition.path != ("id",):
             rest.append(condition)
-            continue
-        operand = condition.operand
-        if condition.operator in {"gt", "gt_or_eq", "eq"}:
-            find = bisect_right if condition.operator == "gt" else bisect_left
-            start = max(start, find(ids, operand))
-        if condition.operator in {"lt", "lt_or_eq", "eq"}:
-            find = bisect_left if condition.operator == "lt" else bisect_right
-            end = min(end, find(ids, operand))
-    return rest, start, end
+        elif condition.operator == "in":
+            ids = [record_id for record_id in sorted(set(condition.operand)) if _contains(ids, record_id)]
+        elif condition.operator not in _NARROWING:
+            rest.append(condition)
+        else:
+            start, end = _NARROWING[condition.operator](ids, condition.operand)
+            ids = ids[start:end]
+    return ids, rest
+
+
+def _contains(ids: Sequence[int], record_id: int) -> bool:
+    place = bisect_left(ids, record_id)
+    return place < len(ids) and ids[place] == record_id
 
 
 def _order_key(query: ListQuery) -> Callable[[Body], tuple[bool, Any]]:
@@ -160,8 +171,10 @@ def _kind_at(path: Sequence[str], resource: Resource, known: set[str]) -> Kind:
     entity: Entity = resource.entity
     for depth, step in enumerate(path):
         last = depth == len(path) - 1
-        if step in entity.kinds and last:
-            return Kind(entity.kinds[step])
+        if step in entity.kinds:
+            if last:
+                return Kind(entity.kinds[step])
+            break
         related = entity.related(step)
         if related is not None:
             if last:
@@ -170,8 +183,8 @@ def _kind_at(path: Sequence[str], resource: Resource, known: set[str]) -> Kind:
         elif _is_free(step, depth, entity, resource, known):
             return Kind.ANY
         else:
-            raise BadRequestError(at=step, why=f"{'.'.join(path)} is not an attribute of {resource.path}")
-    return Kind.OBJECT
+            break
+    raise BadRequestError(at=path[0], why=f"{'.'.join(path)} is not an attribute of {resource.path}")
 
 
 def _is_free(step: str, depth: int, entity: Entity, resource: Resource, known: set[str]) -> bool:

@@ -20,7 +20,7 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def wants_json(accept: str, asked_format: str | None) -> bool:
-    """Decide the format: JSON when `format=json` or the Accept header says so; without either, XML, the historic default."""
+    """Decide the format: JSON when `format=json` or the Accept header says so; else XML, the historic default."""
     if asked_format in {"json", "xml"}:
         return asked_format == "json"
     return "json" in accept

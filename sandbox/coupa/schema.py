@@ -72,9 +72,8 @@ def _entity(name: str, parts: dict[str, Any]) -> Entity:
     return Entity(name, kinds, parts.get("one", {}), parts.get("many", {}))
 
 
-def _resource(path: str, entity: str, scope: str, wrapper: str, **more: Any) -> Resource:
-    element = more.pop("element", wrapper.removesuffix("s"))
-    return Resource(path, entity, f"core.{scope}.read", wrapper, element, **more)
+def _resource(path: str, entity: str, scope: str, wrapper: str, element: str = "", **more: Any) -> Resource:  # noqa: ANN401
+    return Resource(path, entity, f"core.{scope}.read", wrapper, element or wrapper.removesuffix("s"), **more)
 
 
 # The wrappers are those of the R39 schemas; the scopes are those of the table in the API's own documentation.

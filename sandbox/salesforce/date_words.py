@@ -28,7 +28,7 @@ UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 
 
 def find_day_range(name: str, count: int | None, today: date) -> DayRange | None:
-    """The days that a relative date names, or None where SOQL has no such word (or it lacks its number).
+    """Find the days that a relative date names, or None where SOQL has no such word (or it lacks its number).
 
     `name` is in capitals; `count` is the n of LAST_N_DAYS:n.
     """
@@ -62,7 +62,7 @@ def _find_last(unit: str, count: int, today: date) -> DayRange:
 
 
 def _begin(unit: str, today: date, steps: int) -> date:
-    """The first day of the unit that lies so many units after the one that today is in."""
+    """Find the first day of the unit that lies so many units after the one that today is in."""
     if unit == "DAY":
         return today + timedelta(days=steps)
     if unit == "WEEK":

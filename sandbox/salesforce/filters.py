@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sandbox.salesforce.date_words import find_day_range
-from sandbox.salesforce.errors import SalesforceFault, malformed_query, query_fault, unknown_field, unknown_relationship
+from sandbox.salesforce.errors import ApiError, malformed_query, refuse_query, unknown_field, unknown_relationship
 from sandbox.salesforce.ids import complete_id
 from sandbox.salesforce.schema import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, SObject
 from sandbox.salesforce.soql import (
@@ -33,6 +33,7 @@ from sandbox.salesforce.store import Org, Record
 from sandbox.salesforce.values import Value
 
 Predicate = Callable[[Record], bool]
+Comparable = Value | frozenset[str]
 MAXIMUM_LEVELS = 5
 """How many parents a path may climb."""
 
@@ -52,22 +53,24 @@ class BoundPath:
     steps: tuple[Field, ...]
     field: Field
 
-    def find_parent(self, record: Record) -> Record | None:
-        """The record that holds the field: the record itself or the parent at the end of the steps."""
-        current: Record | None = record
-        for step in self.steps:
-            key = current[step.name] if current is not None else None
-            current = self.org.get(step.to, str(key)) if key else None
-        return current
-
     def read(self, record: Record) -> Value:
-        """The field's value; null where there is no parent."""
-        holder = self.find_parent(record)
-        return None if holder is None else holder[self.field.name]
+        """Read the field's value; null where a parent is missing."""
+        for step in self.steps:
+            parent = find_parent(self.org, step, record)
+            if parent is None:
+                return None
+            record = parent
+        return record[self.field.name]
+
+
+def find_parent(org: Org, reference: Field, record: Record) -> Record | None:
+    """Find the record that a reference field leads to, as of the org's clock."""
+    key = record[reference.name]
+    return org.get(reference.to, str(key)) if key else None
 
 
 def bind_path(org: Org, query: str, sobject: SObject, path: FieldPath) -> BoundPath:
-    """Look the path's names up. Raises SalesforceFault INVALID_FIELD or MALFORMED_QUERY."""
+    """Look the path's names up. Raises ApiError INVALID_FIELD or MALFORMED_QUERY."""
     *relationships, name = path.names
     if len(relationships) > MAXIMUM_LEVELS:
         detail = f"SOQL relationships can have a maximum of {MAXIMUM_LEVELS} levels: {path}"
@@ -88,7 +91,7 @@ def bind_path(org: Org, query: str, sobject: SObject, path: FieldPath) -> BoundP
 
 
 def bind_condition(org: Org, query: str, sobject: SObject, condition: Condition) -> Predicate:
-    """Make the predicate of a WHERE clause. Raises SalesforceFault where a name, type or operator does not fit."""
+    """Make the predicate of a WHERE clause. Raises ApiError where a name, type or operator does not fit."""
     if isinstance(condition, Conjunction):
         parts = [bind_condition(org, query, sobject, each) for each in condition.conditions]
         return lambda record: all(part(record) for part in parts)
@@ -116,7 +119,7 @@ class _FieldBinder:
     def __post_init__(self) -> None:
         if not self.path.field.filterable:
             detail = f"field '{self.path.field.name}' can not be filtered in a query call"
-            raise query_fault("INVALID_FIELD", self.query, self.offset, detail)
+            raise refuse_query(self.query, self.offset, "INVALID_FIELD", detail)
 
     def bind_comparison(self, comparison: Comparison) -> Predicate:
         operator, literal = comparison.operator, comparison.literal
@@ -172,11 +175,11 @@ class _FieldBinder:
         wanted = _split_selection(literal.plain)
         return lambda record: wanted <= _split_selection(str(self.path.read(record) or ""))
 
-    def _read_comparable(self, record: Record) -> Any:
+    def _read_comparable(self, record: Record) -> Comparable:
         return make_comparable(self.path.field, self.path.read(record))
 
-    def _read_literal(self, literal: Literal) -> Any:
-        """The literal in the form of the field's comparable values."""
+    def _read_literal(self, literal: Literal) -> Comparable:
+        """Bring the literal into the form of the field's comparable values."""
         field = self.path.field
         if literal is None:
             return make_comparable(field, None)
@@ -192,7 +195,7 @@ class _FieldBinder:
         )
         if not fits:
             raise self._refuse_literal(literal)
-        return literal
+        return cast("Comparable", literal)
 
     def _read_id(self, literal: Text) -> str | None:
         if not literal.plain:
@@ -201,41 +204,42 @@ class _FieldBinder:
             return complete_id(literal.plain)
         except ValueError:
             detail = f"invalid ID field: {literal.plain}"
-            raise query_fault("INVALID_QUERY_FILTER_OPERATOR", self.query, self.offset, detail) from None
+            raise refuse_query(self.query, self.offset, "INVALID_QUERY_FILTER_OPERATOR", detail) from None
 
     def _find_range(self, word: DateWord) -> tuple[Any, Any]:
-        """The range of a relative date, as dates or as instants, whichever the field holds."""
-        if self.path.field.type not in ("date", "datetime"):
-            raise self._refuse_literal(word)
+        """Find the range of a relative date, as dates or as instants, whichever the field holds."""
         zone = self.org.time_zone
-        days = find_day_range(word.name, word.count, self.org.now().astimezone(zone).date())
+        try:
+            days = find_day_range(word.name, word.count, self.org.now().astimezone(zone).date())
+        except (OverflowError, ValueError):
+            days = None
         if days is None:
             raise malformed_query(self.query, self.offset, f"unexpected token: '{word.name}'")
+        if self.path.field.type not in ("date", "datetime"):
+            raise self._refuse_literal(word)
         if self.path.field.type == "date":
             return days
         first, after = (datetime.combine(day, time(), zone) for day in days)
         return first, after
 
-    def _refuse_operator(self) -> SalesforceFault:
+    def _refuse_operator(self) -> ApiError:
         detail = f"invalid operator on {self.path.field.type} field"
-        return query_fault("INVALID_QUERY_FILTER_OPERATOR", self.query, self.offset, detail)
+        return refuse_query(self.query, self.offset, "INVALID_QUERY_FILTER_OPERATOR", detail)
 
-    def _refuse_literal(self, literal: Literal) -> SalesforceFault:
+    def _refuse_literal(self, literal: Literal) -> ApiError:
         field = self.path.field
-        kind = {"id": "id", "reference": "id", "datetime": "dateTime"}.get(field.type, field.type)
         quoted = field.type in TEXT_TYPES | ID_TYPES
+        kind = {"reference": "id", "datetime": "dateTime"}.get(field.type, field.type)
         kind = "string" if field.type in TEXT_TYPES else kind
-        if isinstance(literal, DateWord) and quoted:
-            return unknown_field(self.query, self.offset, literal.name, field.name)
         detail = (
             f"value of filter criterion for field '{field.name}' must be of type {kind} and should "
             f"{'be' if quoted else 'not be'} enclosed in quotes"
         )
-        return query_fault("INVALID_FIELD", self.query, self.offset, detail)
+        return refuse_query(self.query, self.offset, "INVALID_FIELD", detail)
 
 
-def make_comparable(field: Field, value: Value) -> Any:
-    """The form in which values of this field compare: texts without case, selections as sets, no null booleans."""
+def make_comparable(field: Field, value: Value) -> Comparable:
+    """Bring a value into the form in which it compares: texts without case, selections as sets, no null booleans."""
     if field.type == "boolean":
         return bool(value)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Salesforce record ids: 15 case-sensitive characters, or those and 3 more that make them safe to compare without case."""
+"""Salesforce record ids: 15 case-sensitive characters, or 18 of which the last 3 make them safe without case."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.salesforce.errors import SalesforceFault, malformed_query, unknown_object
-from sandbox.salesforce.filters import BoundPath, bind_condition, bind_path, make_comparable
+from sandbox.salesforce.errors import ApiError, malformed_query, unknown_object
+from sandbox.salesforce.filters import BoundPath, bind_condition, bind_path, find_parent, make_comparable
 from sandbox.salesforce.ids import new_id
 from sandbox.salesforce.schema import SObject
 from sandbox.salesforce.soql import FieldPath, OrderKey, Query, parse_query
@@ -35,7 +35,7 @@ class Result:
 def run_query(org: Org, text: str, data_path: str, *, include_deleted: bool = False) -> Result:
     """Run a query as of the org's clock. `data_path` is `/services/data/vXX.X`, for the records' own addresses.
 
-    Raises SalesforceFault: MALFORMED_QUERY, INVALID_TYPE, INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR,
+    Raises ApiError: MALFORMED_QUERY, INVALID_TYPE, INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR,
     NUMBER_OUTSIDE_VALID_RANGE.
     """
     query = parse_query(text)
@@ -43,7 +43,7 @@ def run_query(org: Org, text: str, data_path: str, *, include_deleted: bool = Fa
     if sobject is None:
         raise unknown_object(text, query.sobject_offset, query.sobject)
     if (query.offset or 0) > MAXIMUM_OFFSET:
-        raise SalesforceFault(400, "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAXIMUM_OFFSET}")
+        raise ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAXIMUM_OFFSET}")
     paths = _bind_selection(org, query, sobject)
     records = _find_records(org, query, sobject, include_deleted=include_deleted)
     if not query.paths:
@@ -52,9 +52,9 @@ def run_query(org: Org, text: str, data_path: str, *, include_deleted: bool = Fa
     return Result(len(rows), rows)
 
 
-def write_attributes(sobject: SObject, record: Record, data_path: str) -> dict[str, str]:
-    """The `attributes` that every record in an answer carries."""
-    return {"type": sobject.name, "url": f"{data_path}/sobjects/{sobject.name}/{record['Id']}"}
+def write_attributes(sobject: str, record: Record, data_path: str) -> dict[str, str]:
+    """Write the `attributes` that every record in an answer carries."""
+    return {"type": sobject, "url": f"{data_path}/sobjects/{sobject}/{record['Id']}"}
 
 
 class OpenResults:
@@ -65,7 +65,7 @@ class OpenResults:
         self._opened = 0
 
     def open_result(self, result: Result, size: int, query_path: str) -> Row:
-        """The first page of a result. `query_path` is the path of the query resource, for `nextRecordsUrl`."""
+        """Write the first page of a result. `query_path` is the path of the query resource, for `nextRecordsUrl`."""
         if len(result.rows) <= size:
             return {"totalSize": result.size, "done": True, "records": result.rows}
         self._opened += 1
@@ -76,16 +76,18 @@ class OpenResults:
         return self._write_page(key, result, 0, size, query_path)
 
     def read_on(self, locator: str, size: int, query_path: str) -> Row:
-        """The page at a locator `01g...-2000`. Raises SalesforceFault INVALID_QUERY_LOCATOR."""
+        """Write the page at a locator `01g...-2000`. Raises ApiError INVALID_QUERY_LOCATOR."""
         key, _, start = locator.rpartition("-")
         result = self._results.get(key)
         if result is None or not start.isdecimal() or not 0 < int(start) < result.size:
-            raise SalesforceFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+            raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._write_page(key, result, int(start), size, query_path)
 
-    def close_all(self) -> None:
-        """End every open result, as Salesforce does two days after its query."""
+    def close_all(self) -> int:
+        """End every open result, as Salesforce does two days after its query; return how many there were."""
+        count = len(self._results)
         self._results.clear()
+        return count
 
     def _write_page(self, key: str, result: Result, start: int, size: int, query_path: str) -> Row:
         end = start + size
@@ -98,14 +100,14 @@ class OpenResults:
 def read_batch_size(options: str, page_size: int) -> int:
     """Rows per page that a `Sforce-Query-Options: batchSize=n` asks for, within Salesforce's 200 to 2000 and the org's.
 
-    Raises SalesforceFault where the header is not of that form.
+    Raises ApiError where the header is not of that form.
     """
     if not options.strip():
         return page_size
     name, _, number = options.partition("=")
     if name.strip().lower() != "batchsize" or not number.strip().isdecimal():
         detail = f"Sforce-Query-Options header value '{options}' is not of the form batchSize=n"
-        raise SalesforceFault(400, "INVALID_QUERY_OPTIONS", detail)
+        raise ApiError(400, "INVALID_QUERY_OPTIONS", detail)
     return min(page_size, max(SMALLEST_BATCH, min(LARGEST_BATCH, int(number))))
 
 
@@ -139,7 +141,7 @@ def _bind_order(org: Org, text: str, sobject: SObject, path: FieldPath) -> Bound
 
 
 def _sort_records(records: list[Record], path: BoundPath, key: OrderKey) -> list[Record]:
-    """A stable sort; picklists sort by their values' order, nulls stand together at one end."""
+    """Sort, keeping the order of equals; picklists sort by their values' order, nulls stand together at one end."""
     known = [record for record in records if path.read(record) is not None]
     empty = [record for record in records if path.read(record) is None]
     known.sort(key=lambda record: _rank(path, path.read(record)), reverse=key.descending)
@@ -153,30 +155,19 @@ def _rank(path: BoundPath, value: Value) -> tuple[int, Any]:
 
 
 def _write_row(sobject: SObject, paths: list[BoundPath], record: Record, data_path: str) -> Row:
-    """One record as JSON: parents are objects of their own, with `attributes`, or null where there is none."""
-    row: Row = {"attributes": write_attributes(sobject, record, data_path)}
+    row: Row = {"attributes": write_attributes(sobject.name, record, data_path)}
     for path in paths:
-        holder: Row | None = row
-        parent: Record | None = record
-        for step in path.steps:
-            parent = BoundPath(path.org, (step,), step).find_parent(parent) if parent is not None else None
-            holder = _open_parent(path.org, holder, step.relationship, step.to, parent, data_path)
-            if holder is None:
-                break
-        if holder is not None and parent is not None:
-            holder[path.field.name] = write_value(parent[path.field.name])
+        _write_path(path, row, record, data_path)
     return row
 
 
-def _open_parent(
-    org: Org, holder: Row | None, relationship: str, target: str, parent: Record | None, data_path: str
-) -> Row | None:
-    if holder is None:
-        return None
-    if parent is None:
-        holder.setdefault(relationship, None)
-        return None
-    described = org.schema.find_object(target)
-    assert described is not None
-    opened: Row = holder.setdefault(relationship, {"attributes": write_attributes(described, parent, data_path)})
-    return opened
+def _write_path(path: BoundPath, row: Row, record: Record, data_path: str) -> None:
+    """Add one field to a row; a parent is an object of its own, with `attributes`, or null where there is none."""
+    for step in path.steps:
+        parent = find_parent(path.org, step, record)
+        if parent is None:
+            row.setdefault(step.relationship, None)
+            return
+        row = row.setdefault(step.relationship, {"attributes": write_attributes(step.to, parent, data_path)})
+        record = parent
+    row[path.field.name] = write_value(record[path.field.name])

@@ -70,6 +70,8 @@ class SObject:
     plural: str
     fields: tuple[Field, ...]
     writable: bool = True
+    closed_status: str = ""
+    """The `Status` that sets `IsClosed` and `ClosedDate`."""
     _by_name: dict[str, Field] = field(default_factory=dict, repr=False, compare=False)
     _by_relationship: dict[str, Field] = field(default_factory=dict, repr=False, compare=False)
 
@@ -124,6 +126,7 @@ def _read_object(name: str, body: dict[str, Any], document: dict[str, Any]) -> S
         plural=body["plural"],
         fields=tuple(_read_field(key, value) for key, value in {**system, **body["fields"]}.items()),
         writable=body.get("writable", True),
+        closed_status=body.get("closed_status", ""),
     )
 
 

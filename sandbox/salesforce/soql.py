@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken, VisitError
 
-from sandbox.salesforce.errors import SalesforceFault, malformed_query
+from sandbox.salesforce.errors import ApiError, malformed_query
 
 GRAMMAR_FILE = Path(__file__).with_name("soql.lark")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
@@ -114,11 +116,12 @@ class Query:
 
 
 def parse_query(text: str) -> Query:
-    """Read a query. Raises SalesforceFault MALFORMED_QUERY, with the place, where the text is not SOQL."""
+    """Read a query. Raises ApiError MALFORMED_QUERY, with the place, where the text is not SOQL."""
     try:
-        return _TreeReader(text).transform(_load_parser().parse(text))
+        query: Query = _TreeReader(text).transform(_load_parser().parse(text))
+        return query
     except VisitError as error:
-        if isinstance(error.orig_exc, SalesforceFault):
+        if isinstance(error.orig_exc, ApiError):
             raise error.orig_exc from None
         raise
     except UnexpectedInput as error:
@@ -136,7 +139,7 @@ def _load_parser() -> Lark:
     )
 
 
-def _describe_syntax_error(text: str, error: UnexpectedInput) -> SalesforceFault:
+def _describe_syntax_error(text: str, error: UnexpectedInput) -> ApiError:
     at_end = isinstance(error, UnexpectedEOF) or (isinstance(error, UnexpectedToken) and error.token.type == "$END")
     if at_end:
         return malformed_query(text, len(text), "unexpected token: '<EOF>'")
@@ -145,12 +148,12 @@ def _describe_syntax_error(text: str, error: UnexpectedInput) -> SalesforceFault
         return malformed_query(text, offset, f"unexpected token: '{error.token}'")
     if isinstance(error, UnexpectedCharacters) and text[offset] == "'":
         return malformed_query(text, offset, "line 1: unterminated string literal")
-    word = text[offset:].split()[0] if text[offset:].split() else text[offset]
+    word = text[offset:].split(maxsplit=1)[0] if text[offset:].split() else text[offset]
     return malformed_query(text, offset, f"unexpected token: '{word}'")
 
 
 @v_args(inline=True)
-class _TreeReader(Transformer[Token, Query]):
+class _TreeReader(Transformer[Token, Query]):  # type: ignore[misc]
     """Turns lark's tree into the records above, from the leaves up."""
 
     def __init__(self, text: str) -> None:
@@ -218,7 +221,7 @@ class _TreeReader(Transformer[Token, Query]):
             raise malformed_query(self._text, token.start_pos or 0, f"Invalid datetime: {token}") from error
 
     def word(self, token: Token, count: Token | None) -> Literal:
-        """TRUE, FALSE and NULL; every other bare word can only be a relative date."""
+        """Read TRUE, FALSE and NULL; every other bare word can only be a relative date."""
         name = token.upper()
         constants: dict[str, Literal] = {"TRUE": True, "FALSE": False, "NULL": None}
         if name in constants and count is None:
@@ -246,11 +249,11 @@ class _TreeReader(Transformer[Token, Query]):
             pattern.append("\\" + read)
         return Text("".join(plain), "".join(pattern))
 
-    def _read_escape(self, token: Token, kind: str, following: object) -> str:
+    def _read_escape(self, token: Token, kind: str, following: Iterator[str]) -> str:
         if kind in WILDCARDS:
             return kind
         if kind.lower() == "u":
-            digits = "".join(character for character, _ in zip(following, range(4), strict=False))  # type: ignore[call-overload]
+            digits = "".join(islice(following, 4))
             if len(digits) == 4 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
                 return chr(int(digits, 16))
         elif kind.lower() in ESCAPES:

@@ -73,6 +73,8 @@ class Org:
         self._histories: dict[str, dict[str, _History]] = {each.name: {} for each in self.schema.objects}
         self._counters: Counter[str] = Counter()
         self._lock = threading.RLock()
+        self.user_id = new_id("005", username)
+        """The integration user's id."""
         self.organization_id = self.put(
             "Organization",
             EPOCH,
@@ -84,11 +86,11 @@ class Org:
                 "TimeZoneSidKey": time_zone,
             },
         )
-        self.user_id = self.put(
+        self.put(
             "User",
             EPOCH,
             {
-                "Id": new_id("005", username),
+                "Id": self.user_id,
                 "Name": "Integration",
                 "Username": username,
                 "Email": username,
@@ -97,15 +99,18 @@ class Org:
         )
 
     def now(self) -> datetime:
-        """The org's present, aware UTC."""
+        """Tell the org's present, aware UTC."""
         return self.clock or datetime.now(UTC)
 
     def new_id(self, sobject: str) -> str:
-        """Make the next id for a record of this object: 1, 2, 3 ... in the order of asking."""
+        """Make the next free id for a record of this object: 1, 2, 3 ... in the order of asking."""
+        described = self._find_object(sobject)
         with self._lock:
-            prefix = self._find_object(sobject).prefix
-            self._counters[prefix] += 1
-            return new_id(prefix, self._counters[prefix])
+            while True:
+                self._counters[described.prefix] += 1
+                candidate = new_id(described.prefix, self._counters[described.prefix])
+                if candidate not in self._histories[described.name]:
+                    return candidate
 
     def put(self, sobject: str, at: datetime, body: Mapping[str, Any]) -> str:
         """Record that, at an instant, a record took these values; return its 18-character id.
@@ -142,12 +147,12 @@ class Org:
         self.put(sobject, at, {"Id": record_id, "IsDeleted": True})
 
     def get(self, sobject: str, record_id: str) -> Record | None:
-        """The record as it stands at the clock, deleted or not; None where it does not exist yet."""
+        """Read a record as it stands at the clock, deleted or not; None where it does not exist yet."""
         history = self._histories[self._find_object(sobject).name].get(record_id)
         return history.find_state(self.now()) if history else None
 
     def list_records(self, sobject: str, *, include_deleted: bool = False) -> Iterator[Record]:
-        """The object's records as they stand at the clock, in the order in which they were first put."""
+        """List an object's records as they stand at the clock, in the order in which they were first put."""
         now = self.now()
         with self._lock:
             histories = list(self._histories[self._find_object(sobject).name].values())
@@ -171,7 +176,7 @@ class Org:
                 raise ValueError(message)
             yield known.name, self._read_field_value(described, known, value)
 
-    def _read_field_value(self, described: SObject, known: Field, value: Any) -> Value:
+    def _read_field_value(self, described: SObject, known: Field, value: object) -> Value:
         try:
             read = read_value(known, value)
         except ValueError as error:
@@ -192,9 +197,9 @@ class Org:
             state = state | {
                 "LastModifiedDate": instant,
                 "SystemModstamp": instant,
-                "LastModifiedById": self._own_user(),
+                "LastModifiedById": self.user_id,
             }
-            state |= change
+            state |= _follow_status(described, state, change, instant) | change
             states.append(state)
         history.states = states
 
@@ -205,7 +210,16 @@ class Org:
                 key = f"{described.name}.{each.name}"
                 self._counters[key] += 1
                 history.changes[0][each.name] = each.auto_number.format(self._counters[key])
-        return state | {"CreatedDate": history.instants[0], "CreatedById": self._own_user()}
+        return state | {"CreatedDate": history.instants[0], "CreatedById": self.user_id}
 
-    def _own_user(self) -> str:
-        return new_id("005", self.username)
+
+def _follow_status(
+    described: SObject, state: Record, change: Mapping[str, Value], instant: datetime
+) -> dict[str, Value]:
+    """Tell what a change of `Status` does to `IsClosed` and `ClosedDate` of objects that are closed by it."""
+    if not described.closed_status or "Status" not in change:
+        return {}
+    closed = change["Status"] == described.closed_status
+    if closed == state["IsClosed"]:
+        return {}
+    return {"IsClosed": closed, "ClosedDate": instant if closed else None}

@@ -1,0 +1,44 @@
+-- check: details_add_up
+-- number: 2
+-- title: Details add up
+-- definition: The payment totals of a payment's details add up to what is paid to the payee, in the payment's currency.
+-- judged on: final, or overdue where that was earlier
+-- feeds: payments
+-- products: Coupa Pay
+-- source: rule R8.2
+
+with details as (
+    select
+        payment_id,
+        count(*) as lines,
+        sum(payment_total) as total
+    from payment_details
+    group by payment_id
+),
+
+compared as (
+    select
+        released_payments.*,
+        coalesce(details.lines, 0) as lines,
+        coalesce(details.total, 0) as total,
+        abs(coalesce(details.total, 0) - released_payments.amount) > $tolerance as offending
+    from released_payments
+    left join details on released_payments.id = details.payment_id
+)
+
+select
+    'payment:' || id as key,
+    judged_on,
+    offending,
+    amount,
+    currency,
+    legal_entity,
+    case
+        when offending
+            then
+                'payment ' || id || ' pays ' || money(amount, currency) || ', its ' || lines || ' details add up to '
+                || money(total, currency)
+    end as words,
+    cast(null as json) as detail
+from compared
+where judged_on is not null

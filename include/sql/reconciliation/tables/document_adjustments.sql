@@ -1,0 +1,91 @@
+-- table: document_adjustments
+-- number: 5
+-- definition: What settled a document without money, with its category: the document's own entries (discounts, credits,
+--   taxes, adjustments); where it has none of its own, the credit notes that a payment which did not fail allocated to it,
+--   and the discount and adjustment that completed payments took. amount: of the document's size, positive lowers it.
+--   A credit lowers both sides of it, the invoice and the credit note; a credit note that has entries or payments of
+--   its own is settled by those.
+
+with own as (
+    select
+        document_key,
+        category,
+        amount,
+        entered_on
+    from document_entries
+    where category <> 'payment'
+),
+
+allocations as (
+    select
+        payable_allocations.id,
+        any_value(payable_allocations.source_transaction_from_id) as from_id,
+        any_value(payable_allocations.source_transaction_to_id) as to_id,
+        any_value(payable_allocations.payable_from_amount) as from_amount,
+        any_value(payable_allocations.payable_to_amount) as to_amount,
+        any_value(
+            coalesce(local_date(payable_allocations.created_at), released_payments.released_on)
+        ) as entered_on
+    from payable_allocations
+    inner join released_payments on payable_allocations.payment_id = released_payments.id
+    where
+        not released_payments.is_failed
+        and not regexp_matches(lower(coalesce(payable_allocations.status, '')), 'fail|reject|cancel|void')
+    group by payable_allocations.id
+),
+
+credits as (
+    select
+        allocations.*,
+        'invoice:' || allocations.from_id as from_key,
+        'invoice:' || allocations.to_id as to_key
+    from allocations
+    inner join documents on 'invoice:' || allocations.from_id = documents.key
+    where documents.is_credit_note
+),
+
+taken as (
+    select
+        payment_lines.document_key,
+        unnest(['discount', 'adjustment']) as category,
+        unnest([payment_lines.discount, payment_lines.adjustment]) as amount,
+        payment_lines.succeeded_on as entered_on
+    from payment_lines
+    where
+        payment_lines.is_successful
+        and payment_lines.document_key not in (select document_key from own where category <> 'credit')
+)
+
+select
+    documents.key as document_key,
+    own.category,
+    own.entered_on,
+    case when documents.is_credit_note then abs(own.amount) else own.amount end as amount
+from own
+inner join documents on own.document_key = documents.key
+union all
+select
+    to_key as document_key,
+    'credit' as category,
+    entered_on,
+    abs(to_amount) as amount
+from credits
+where to_key not in (select document_key from own where category = 'credit')
+union all
+select
+    from_key as document_key,
+    'credit' as category,
+    entered_on,
+    abs(from_amount) as amount
+from credits
+where
+    from_key not in (select document_key from document_entries)
+    and from_key not in (select document_key from payment_lines where document_key is not null)
+union all
+select
+    document_key,
+    category,
+    entered_on,
+    amount
+from taken
+where amount <> 0

@@ -1,0 +1,189 @@
+-- table: document_payments
+-- number: 6
+-- definition: The money on each document as both sides tell it: is_shown by the document (its payments, or its paid mark where
+--   it lists none), is_backed by a Coupa Pay payment that did not fail. Rows on which both agree carry the payment's date,
+--   since the document's own may be the release. Agreement is looked for in the totals of a document first, then
+--   payment by payment of equal amounts. A paid mark shows the whole size, so payments beyond it are not shown, and what
+--   payments lack of it is shown and not backed. settled_on: completed; null while in flight. A document that is not
+--   paid through Coupa Pay has only its own side: its payments back themselves, and the paid mark is compared with them.
+--   amount: of the document's size. Payments in another currency than the document's can't be compared: not shown.
+
+with adjusted as (
+    select
+        document_key,
+        sum(amount) as amount
+    from document_adjustments
+    group by document_key
+),
+
+shown as (
+    select
+        documents.key,
+        document_entries.entry_id,
+        document_entries.entered_on,
+        abs(document_entries.amount) * case
+            when documents.is_credit_note or document_entries.amount >= 0 then 1 else -1
+        end as amount
+    from document_entries
+    inner join documents on document_entries.document_key = documents.key
+    where document_entries.category = 'payment' and document_entries.amount <> 0
+),
+
+backed as (
+    select
+        documents.key,
+        payment_lines.payment_id,
+        payment_lines.is_successful,
+        case when payment_lines.is_successful then payment_lines.succeeded_on end as settled_on,
+        case when documents.is_credit_note then abs(payment_lines.amount) else payment_lines.amount end as amount
+    from payment_lines
+    inner join
+        documents
+        on payment_lines.document_key = documents.key and payment_lines.currency = documents.currency
+    where not payment_lines.is_failed and payment_lines.amount <> 0
+),
+
+shown_totals as (
+    select
+        key,
+        sum(amount) as amount
+    from shown
+    group by key
+),
+
+backed_totals as (
+    select
+        key,
+        sum(amount) as amount,
+        coalesce(sum(amount) filter (where is_successful), 0) as completed
+    from backed
+    group by key
+),
+
+sides as (
+    select
+        documents.key,
+        documents.is_paid,
+        documents.paid_on,
+        coalesce(backed_totals.amount, 0) as backed,
+        documents.size - coalesce(adjusted.amount, 0) as capacity,
+        case
+            when not documents.via_coupa_pay then 'own'
+            when
+                abs(shown_totals.amount - coalesce(backed_totals.amount, 0)) <= $tolerance
+                or abs(shown_totals.amount - coalesce(backed_totals.completed, 0)) <= $tolerance
+                then 'agree'
+            when shown_totals.amount is not null then 'differ'
+            when documents.is_paid or not documents.shows_payments then 'mark'
+            else 'silent'
+        end as comparison,
+        shown_totals.amount as shown
+    from documents
+    left join shown_totals on documents.key = shown_totals.key
+    left join backed_totals on documents.key = backed_totals.key
+    left join adjusted on documents.key = adjusted.document_key
+),
+
+ranked_shown as (
+    select
+        *,
+        row_number() over (partition by key, amount order by entered_on, entry_id) as rank
+    from shown
+),
+
+ranked_backed as (
+    select
+        *,
+        row_number() over (
+            partition by key, amount order by is_successful desc, settled_on, payment_id
+        ) as rank,
+        sum(amount) over (
+            partition by key order by is_successful desc, settled_on, payment_id rows unbounded preceding
+        ) as running
+    from backed
+),
+
+both_sides as (
+    select
+        sides.key,
+        ranked_backed.payment_id,
+        null as entry_id,
+        ranked_backed.amount,
+        true as is_backed,
+        ranked_backed.settled_on,
+        null as shown_on,
+        case sides.comparison
+            when 'agree' then true
+            when 'silent' then false
+            when 'mark' then
+                ranked_backed.running <= sides.capacity + $tolerance
+                and (sides.is_paid or ranked_backed.running < sides.capacity - $tolerance)
+        end as is_shown
+    from ranked_backed
+    inner join sides on ranked_backed.key = sides.key
+    where sides.comparison in ('agree', 'silent', 'mark')
+    union all
+    select
+        coalesce(ranked_shown.key, ranked_backed.key) as key,
+        ranked_backed.payment_id,
+        ranked_shown.entry_id,
+        coalesce(ranked_shown.amount, ranked_backed.amount) as amount,
+        ranked_backed.key is not null as is_backed,
+        ranked_backed.settled_on,
+        ranked_shown.entered_on as shown_on,
+        ranked_shown.key is not null as is_shown
+    from (
+        select * from ranked_shown
+        where key in (select key from sides where comparison = 'differ')
+    ) as ranked_shown
+    full outer join (
+        select * from ranked_backed
+        where key in (select key from sides where comparison = 'differ')
+    ) as ranked_backed
+        on
+            ranked_shown.key = ranked_backed.key
+            and ranked_shown.amount = ranked_backed.amount
+            and ranked_shown.rank = ranked_backed.rank
+    union all
+    select
+        shown.key,
+        null as payment_id,
+        shown.entry_id,
+        shown.amount,
+        true as is_backed,
+        shown.entered_on as settled_on,
+        shown.entered_on as shown_on,
+        true as is_shown
+    from shown
+    inner join sides on shown.key = sides.key
+    where sides.comparison = 'own'
+    union all
+    select
+        key,
+        null as payment_id,
+        null as entry_id,
+        capacity - case comparison when 'own' then coalesce(shown, 0) else backed end as amount,
+        comparison = 'own' and shown is null as is_backed,
+        case when comparison = 'own' and shown is null then paid_on end as settled_on,
+        paid_on as shown_on,
+        true as is_shown
+    from sides
+    where
+        is_paid
+        and comparison in ('own', 'mark')
+        and capacity - case comparison when 'own' then coalesce(shown, 0) else backed end > $tolerance
+)
+
+select
+    both_sides.key as document_key,
+    both_sides.payment_id,
+    both_sides.entry_id,
+    both_sides.amount,
+    both_sides.is_shown,
+    both_sides.is_backed,
+    both_sides.settled_on,
+    both_sides.shown_on,
+    sides.comparison,
+    sides.capacity
+from both_sides
+inner join sides on both_sides.key = sides.key

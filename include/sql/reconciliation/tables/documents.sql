@@ -1,0 +1,201 @@
+-- table: documents
+-- number: 4
+-- definition: Invoices, credit notes and expense reports as payables. approved_on: the last approval of a document that is
+--   approved, or was and is now held, disputed or voided; without any approval step, the day on which a pull first saw it
+--   approved; null when it is not approved. ended_on: first seen voided, cancelled, rejected or abandoned. paid_on: first
+--   seen marked paid. size: what it is about, always positive; sign: -1 for credit notes. The size is the total with
+--   taxes, or the amount due where that is lower for another reason than being paid (withheld taxes; some tenants
+--   lower it with each payment instead). An expense report belongs to the legal entity of its lines, the first by name
+--   where they differ. via_coupa_pay: Coupa Pay is where its payment is looked for: bought, and the channel names it, or
+--   is blank, or a payment exists. shows_payments: its instance writes payments on invoices at all; where
+--   it does not, the paid mark is all there is to compare with.
+
+with steps as (
+    select
+        'invoice:' || invoice_id as key,
+        max(approval_date) filter (where status = 'approved') as approved_at
+    from invoice_approvals
+    group by invoice_id
+    union all
+    select
+        'expense_report:' || expense_report_id as key,
+        max(approval_date) filter (where status = 'approved') as approved_at
+    from expense_approvals
+    group by expense_report_id
+    union all
+    select
+        case approvable_type
+            when 'InvoiceHeader' then 'invoice:'
+            else 'expense_report:'
+        end || approvable_id as key,
+        max(approval_date) filter (where status = 'approved') as approved_at
+    from approvals
+    where approvable_type in ('InvoiceHeader', 'ExpenseReport')
+    group by approvable_type, approvable_id
+),
+
+last_steps as (
+    select
+        key,
+        max(approved_at) as approved_at
+    from steps
+    group by key
+),
+
+seen as (
+    select
+        'invoice:' || invoice_id as key,
+        min(since) filter (where status in ('approved', 'payable_adjustment')) as approved_at,
+        min(since) filter (
+            where status in ('voided', 'rejected', 'abandoned', 'invalid') or canceled
+        ) as ended_at,
+        min(since) filter (where paid) as paid_at,
+        max(last_seen) filter (where status in ('on_hold', 'ap_hold', 'booking_hold', 'disputed')) as held_at
+    from invoice_history
+    group by invoice_id
+    union all
+    select
+        'expense_report:' || expense_report_id as key,
+        min(since) filter (
+            where status in (
+                'approved', 'accounting_review', 'approved_for_payment', 'scheduled_for_payment', 'paid'
+            )
+        ) as approved_at,
+        min(since) filter (where status in ('rejected', 'voided')) as ended_at,
+        min(since) filter (where paid or status = 'paid') as paid_at,
+        max(last_seen) filter (where status in ('accounting_review', 'pending_info')) as held_at
+    from expense_report_history
+    group by expense_report_id
+),
+
+settled as (
+    select
+        document_key as key,
+        sum(amount) as shown
+    from document_entries
+    group by document_key
+),
+
+lined as (
+    select
+        document_key as key,
+        sum(amount) filter (where is_successful) as completed
+    from payment_lines
+    group by document_key
+),
+
+entities as (
+    select
+        expense_report_id,
+        min(account_account_type_legal_entity_name) as legal_entity
+    from expense_lines
+    group by expense_report_id
+),
+
+plain as (
+    select
+        'invoice:' || id as key,
+        id,
+        instance,
+        status,
+        supplier_id,
+        payment_channel,
+        paid as is_paid,
+        net_due_date as due_on,
+        currency_code as currency,
+        created_at,
+        coalesce(exported, false) as is_exported,
+        last_exported_at,
+        coalesce(is_credit_note, false) or document_type = 'Credit Note' as is_credit_note,
+        case when is_credit_note or document_type = 'Credit Note' then 'credit note ' else 'invoice ' end
+        || invoice_number as words,
+        coalesce(account_type_legal_entity_name, account_type_name, '') as legal_entity,
+        abs(coalesce(total_with_taxes, gross_total, 0)) as total,
+        abs(amount_due) as due,
+        status in ('approved', 'payable_adjustment') as is_approved,
+        status in ('on_hold', 'ap_hold', 'booking_hold', 'disputed') as is_held,
+        status in ('voided', 'rejected', 'abandoned', 'invalid') or coalesce(canceled, false) as is_ended
+    from invoices
+    union all
+    select
+        'expense_report:' || expense_reports.id as key,
+        expense_reports.id,
+        expense_reports.instance,
+        expense_reports.status,
+        null as supplier_id,
+        expense_reports.payment_channel,
+        coalesce(expense_reports.paid, false) or expense_reports.status = 'paid' as is_paid,
+        expense_reports.report_due_date as due_on,
+        coalesce(expense_reports.currency_code, '') as currency,
+        expense_reports.created_at,
+        coalesce(expense_reports.exported, false) as is_exported,
+        null as last_exported_at,
+        false as is_credit_note,
+        'expense report ' || expense_reports.id as words,
+        coalesce(entities.legal_entity, '') as legal_entity,
+        abs(coalesce(expense_reports.reimbursable_total_amount, expense_reports.total, 0)) as total,
+        null as due,
+        expense_reports.status in (
+            'approved', 'approved_for_payment', 'scheduled_for_payment', 'paid'
+        ) as is_approved,
+        expense_reports.status in ('accounting_review', 'pending_info') as is_held,
+        expense_reports.status in ('rejected', 'voided') as is_ended
+    from expense_reports
+    left join entities on expense_reports.id = entities.expense_report_id
+),
+
+dated as (
+    select
+        plain.*,
+        settled.shown,
+        lined.completed,
+        case
+            when plain.is_approved then coalesce(last_steps.approved_at, seen.approved_at, plain.created_at)
+            when (plain.is_held or plain.is_ended) and seen.approved_at is not null
+                then coalesce(last_steps.approved_at, seen.approved_at)
+            when plain.status = 'voided' then last_steps.approved_at
+        end as approved_at,
+        case when plain.is_ended then seen.ended_at end as ended_at,
+        case when plain.is_paid then seen.paid_at end as paid_at,
+        seen.held_at
+    from plain
+    left join last_steps on plain.key = last_steps.key
+    left join seen on plain.key = seen.key
+    left join settled on plain.key = settled.key
+    left join lined on plain.key = lined.key
+)
+
+select
+    dated.key,
+    dated.id,
+    dated.status,
+    dated.words,
+    dated.legal_entity,
+    dated.currency,
+    dated.is_paid,
+    dated.is_held,
+    dated.is_exported,
+    dated.is_credit_note,
+    dated.due_on,
+    dated.supplier_id,
+    dated.last_exported_at,
+    case when dated.is_credit_note then -1 else 1 end as sign,
+    case
+        when dated.due is null or dated.due = 0 or dated.due >= dated.total then dated.total
+        when abs(dated.due + abs(dated.shown) - dated.total) <= $tolerance then dated.total
+        when abs(dated.due + abs(dated.completed) - dated.total) <= $tolerance then dated.total
+        else dated.due
+    end as size,
+    local_date(dated.approved_at) as approved_on,
+    local_date(dated.ended_at) as ended_on,
+    local_date(dated.paid_at) as paid_on,
+    local_date(dated.held_at) as held_on,
+    engagement.has_coupa_pay and (
+        coalesce(dated.payment_channel, '') = ''
+        or dated.payment_channel ilike '%coupa%pay%'
+        or dated.key in (select document_key from payment_lines where document_key is not null)
+    ) as via_coupa_pay,
+    dated.instance in (select instance from invoice_payments)
+    and not starts_with(dated.key, 'expense_report:') as shows_payments
+from dated
+cross join engagement

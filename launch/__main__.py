@@ -1,0 +1,178 @@
+"""`python -m launch play` and `python -m launch airflow`: what `make run` and `make airflow` call."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hypercare.ledger.database import migrate, open_engine
+from hypercare.ledger.embedded import EmbeddedPostgres
+from hypercare.verdicts import read_standings
+from launch.airflow_api import AirflowApi
+from launch.components import Components
+from launch.environment import airflow_environment, write_connections
+from launch.outcome import find_differences, show_runs, show_standings
+from launch.play import DAG_ID, Sandbox, play_runs
+from launch.state import ROOT, USER, State, free_port
+
+POOLS = {"coupa": (8, "calls to customers' Coupa instances"), "salesforce": (2, "calls to Salesforce")}
+app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+console = Console(width=None if sys.stdout.isatty() else 170)
+
+
+@app.command()
+def play(
+    data: Annotated[Path | None, typer.Option(help="Play a folder of event logs instead of the demo world.")] = None,
+    weeks: Annotated[str, typer.Option(help="Which weeks of the logs: 2018-W10..2018-W14.")] = "2018-W10..2018-W14",
+    once: Annotated[bool, typer.Option(help="Stop when all runs are played.")] = False,
+) -> None:
+    """Play five weeks of hypercare through Airflow's scheduler, against the sandbox."""
+    state = State.default()
+    refuse_other_world(state, f"{data.resolve().name} {weeks}" if data else "demo")
+    with postgres_running(state) as server, components_of(state) as components:
+        port = free_port(8900)
+        world = ["--data", str(data.resolve()), "--weeks", weeks] if data else ["--world", "demo"]
+        trackers = state.path("trackers", "x").parent
+        components.start(
+            "sandbox", [sys.executable, "-m", "sandbox", "--port", str(port), "--trackers", str(trackers), *world]
+        )
+        sandbox = Sandbox(f"http://127.0.0.1:{port}")
+        console.print("starting PostgreSQL, the sandbox and Airflow …")
+        sandbox.wait_until_up(components.find_dead)
+        connections = write_connections(state, sandbox.scenario["connections"])
+        extra = connections | {
+            "HYPERCARE_SCHEDULED": "false",
+            "HYPERCARE_ALLOW_TEST_INSTANCES": "true",
+            "HYPERCARE_BATCHES": os.environ.get("HYPERCARE_BATCHES", "2"),
+            "HYPERCARE_TRACKER_URL": str(trackers),
+        }
+        api = start_airflow(state, server, components, extra)
+        runs = play_runs(api, sandbox, components.find_dead, console)
+        standings = read_standings(open_engine(server.url("hypercare")))
+        show_runs(console, runs)
+        show_standings(console, standings)
+        differences = find_differences(sandbox.scenario.get("expected", []), standings)
+        differences += [f"{run.label}: {run.state}, {run.words}" for run in runs if not run.is_as_expected]
+        for words in sandbox.scenario.get("notes", []):
+            console.print(words)
+        if differences:
+            console.print("[red]Not as the world says it must be:[/]", *differences, sep="\n  ")
+        else:
+            console.print("[green]Every run and every verdict is as the world says it must be.[/]")
+        if not once:
+            wait_for_end(api, state)
+    raise typer.Exit(1 if differences else 0)
+
+
+@app.command()
+def airflow() -> None:
+    """Run Airflow on real systems: connections come from the environment or a secrets backend."""
+    state = State.default()
+    with postgres_running(state) as server, components_of(state) as components:
+        api = start_airflow(state, server, components, {})
+        wait_for_end(api, state)
+
+
+@app.command()
+def clean() -> None:
+    """End what is left of an earlier run and remove the state folder."""
+    state = State.default()
+    if state.folder.exists():
+        Components(state.path("components.json"), state.path("logs"), {}).end_leftovers()
+        EmbeddedPostgres(state.path("postgres")).stop()
+        shutil.rmtree(state.folder)
+
+
+def refuse_other_world(state: State, world: str) -> None:
+    """Keep one world a state folder; raise typer.Exit where another one has been played."""
+    file = state.path("world.json")
+    if file.exists() and (played := json.loads(file.read_text())) != world:
+        console.print(f"{state.folder} holds the world {played!r}; run `make clean` before playing {world!r}.")
+        raise typer.Exit(2)
+    file.write_text(json.dumps(world))
+
+
+@contextmanager
+def postgres_running(state: State) -> Iterator[EmbeddedPostgres]:
+    """Have the embedded PostgreSQL up for the length of a block, whoever started it."""
+    server = EmbeddedPostgres(state.path("postgres"))
+    Components(state.path("components.json"), state.path("logs"), {}).end_leftovers()
+    server.start(["airflow", "hypercare"])
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def components_of(state: State) -> Iterator[Components]:
+    """Give components that are ended with the block, also on Ctrl-C and SIGTERM."""
+    components = Components(state.path("components.json"), state.path("logs"), _own_environment(state))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield components
+    except (KeyboardInterrupt, RuntimeError) as error:
+        console.print(f"[red]{error}[/]" if str(error) else "stopping …")
+        raise typer.Exit(1) from error
+    finally:
+        components.stop()
+
+
+def start_airflow(state: State, server: EmbeddedPostgres, components: Components, extra: dict[str, str]) -> AirflowApi:
+    """Start Airflow's components on the embedded or a named database, and return its API once the DAG is there."""
+    ports = {name: free_port(port) for name, port in (("api", 8080), ("worker_logs", 8793), ("trigger_logs", 8794))}
+    metadata = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or server.url("airflow", "psycopg2")
+    ledger = os.environ.get("HYPERCARE_LEDGER_URL") or server.url("hypercare")
+    environment = airflow_environment(state, metadata, ports, extra | {"HYPERCARE_LEDGER_URL": ledger})
+    state.path("environment.json").write_text(json.dumps(environment))
+    components.environment = environment
+    migration = threading.Thread(target=migrate, args=(ledger,))
+    migration.start()
+    migrated = subprocess.run(
+        ["airflow", "db", "migrate"], env=environment, capture_output=True, text=True, check=False
+    )
+    migration.join()
+    if migrated.returncode:
+        raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+        components.start(name, ["airflow", name])
+    api = AirflowApi(f"http://127.0.0.1:{ports['api']}", USER, state.password())
+    api.wait_until_up(components.find_dead)
+    for pool, (slots, description) in POOLS.items():
+        api.set_pool(pool, slots, description)
+    api.wait_for_dag(DAG_ID, components.find_dead)
+    api.unpause(DAG_ID)
+    return api
+
+
+def wait_for_end(api: AirflowApi, state: State) -> None:
+    """Say where the UI is, and stay until Ctrl-C."""
+    console.print(f"Airflow: {api.base_url}   user: {USER}   password: {state.password()}   (Ctrl-C ends everything)")
+    threading.Event().wait()
+
+
+def _own_environment(state: State) -> dict[str, str]:
+    """Return what the sandbox runs with."""
+    home = state.path("home", "x").parent
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,77 @@
+"""The environment in which Airflow's components and the command line run on one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from launch.state import ROOT, USER, State
+
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+"""What is taken over from the caller besides AIRFLOW_CONN_…, AIRFLOW__… and HYPERCARE_… ."""
+
+
+def airflow_environment(
+    state: State, metadata_url: str, ports: Mapping[str, int], extra: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of all components; `ports` names api, worker_logs and trigger_logs."""
+    home = state.path("home")
+    home.mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or _is_ours(name)}
+    api = f"http://127.0.0.1:{ports['api']}"
+    settings = {
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.path("airflow", "passwords.json")),
+        "CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
+        "API__PORT": str(ports["api"]),
+        "API__HOST": "127.0.0.1",
+        "API__BASE_URL": api,
+        "API__WORKERS": "1",
+        "API_AUTH__JWT_SECRET": state.password(),
+        "DATABASE__SQL_ALCHEMY_CONN": metadata_url,
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "LOGGING__BASE_LOG_FOLDER": str(state.path("airflow", "logs")),
+        "LOGGING__WORKER_LOG_SERVER_PORT": str(ports["worker_logs"]),
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports["trigger_logs"]),
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+    }
+    return (
+        {f"AIRFLOW__{name}": value for name, value in settings.items()}
+        | kept
+        | {
+            "HOME": str(home),
+            "AIRFLOW_HOME": str(state.path("airflow", "airflow.cfg").parent),
+            "HYPERCARE_STATE_FOLDER": str(state.folder),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "PYTHONPATH": str(ROOT / "plugins"),
+            "PYTHONUNBUFFERED": "1",
+            "XDG_RUNTIME_DIR": str(home),
+            "GX_ANALYTICS_ENABLED": "false",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        | dict(extra)
+    )
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(("AIRFLOW_CONN_", "AIRFLOW__", "HYPERCARE_"))
+
+
+def write_connections(state: State, connections: list[dict[str, object]]) -> dict[str, str]:
+    """Write Airflow connections for its own file-based secrets backend; return the settings that make it read them."""
+    file = state.path("airflow", "connections.json")
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({str(entry["conn_id"]): entry for entry in connections}, indent=1))
+    return {
+        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
+    }

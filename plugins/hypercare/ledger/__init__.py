@@ -1,0 +1,1 @@
+"""The relational memory: what was pulled, found, measured, judged and decided. PostgreSQL only."""

@@ -1,0 +1,114 @@
+"""Decisions of the exit gate, one for each engagement and judged week, chained (rule R15)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Engine, delete, func, insert, select
+
+from hypercare.canonical import digest, plain
+from hypercare.ledger import tables
+from hypercare.ledger.chain import append_link, values_digest
+from hypercare.model import ActionItem, Judgement
+from hypercare.weeks import Week
+
+ITEM = TypeAdapter(ActionItem)
+
+
+def record_decision(
+    connection: Connection,
+    engagement: str,
+    week: Week,
+    as_of: datetime,
+    judgement: Judgement,
+    inputs: Mapping[str, Any],
+) -> bool:
+    """Append a decision, unless the last one of that week rests on the same inputs and says the same.
+
+    `inputs` names everything the judgement was computed from; its digest goes into the decision.
+    Returns whether one was appended.
+    """
+    values = {
+        "engagement": engagement,
+        "week": str(week),
+        "as_of": as_of,
+        "state": judgement.state.value,
+        "verdict": judgement.verdict.value,
+        "criteria": plain(judgement.criteria),
+        "reasons": plain(judgement.reasons),
+        "cycle": plain(judgement.cycle),
+        "policy_version": judgement.policy_version,
+        "inputs_digest": digest(inputs),
+    }
+    last = _last_decision(connection, engagement, week)
+    if last and all(last[name] == values[name] for name in values if name != "as_of"):
+        return False
+    sequence = append_link(connection, engagement, "decision", f"decision on {week}", values_digest(values))
+    connection.execute(insert(tables.decisions).values(**values, sequence=sequence))
+    return True
+
+
+def _last_decision(connection: Connection, engagement: str, week: Week) -> Mapping[str, Any] | None:
+    query = (
+        select(tables.decisions)
+        .where(tables.decisions.c.engagement == engagement, tables.decisions.c.week == str(week))
+        .order_by(tables.decisions.c.sequence.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
+    """Return the decision on the latest judged week of every engagement, by engagement id."""
+    query = (
+        select(tables.decisions)
+        .distinct(tables.decisions.c.engagement)
+        .order_by(tables.decisions.c.engagement, tables.decisions.c.week.desc(), tables.decisions.c.sequence.desc())
+    )
+    with engine.connect() as connection:
+        return {row.engagement: dict(row._mapping) for row in connection.execute(query)}
+
+
+def record_action_items(connection: Connection, engagement: str, week: Week, items: Sequence[ActionItem]) -> None:
+    """Keep the action items as they stood when a week was judged; items once kept for a week stay."""
+    table = tables.action_items
+    kept = connection.execute(
+        select(table.c.id).where(table.c.engagement == engagement, table.c.week == str(week)).limit(1)
+    ).one_or_none()
+    if kept is None and items:
+        rows = [
+            {"engagement": engagement, "week": str(week), "source": i.source, "id": i.id, "item": plain(i)}
+            for i in items
+        ]
+        connection.execute(insert(table), rows)
+
+
+def read_action_items(engine: Engine, engagement: str, week: Week) -> tuple[ActionItem, ...]:
+    """Return the action items that were kept for a week."""
+    table = tables.action_items
+    query = (
+        select(table.c.item)
+        .where(table.c.engagement == engagement, table.c.week == str(week))
+        .order_by(table.c.source, table.c.id)
+    )
+    with engine.connect() as connection:
+        return tuple(ITEM.validate_python(item) for item in connection.execute(query).scalars())
+
+
+def record_run(engine: Engine, as_of: datetime, faults: int) -> None:
+    """Keep that a run took place; the same run again replaces its own row."""
+    judged = select(func.count()).where(tables.week_revisions.c.as_of == as_of, tables.week_revisions.c.sealed)
+    with engine.begin() as connection:
+        connection.execute(delete(tables.runs).where(tables.runs.c.as_of == as_of))
+        weeks = connection.execute(judged.select_from(tables.week_revisions)).scalar_one()
+        connection.execute(insert(tables.runs).values(as_of=as_of, weeks_judged=weeks, faults=faults))
+
+
+def read_runs(engine: Engine) -> list[datetime]:
+    """Return the as_of of all runs that took place, oldest first."""
+    with engine.connect() as connection:
+        return list(connection.execute(select(tables.runs.c.as_of).order_by(tables.runs.c.as_of)).scalars())

@@ -1,0 +1,1 @@
+"""All that speaks to the outside, one module a system. Nothing here knows the gate."""

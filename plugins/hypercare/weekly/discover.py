@@ -1,0 +1,107 @@
+"""The first step: which engagements are in hypercare, and which of their weeks are due."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from hypercare.errors import ConfigurationError
+from hypercare.ledger import tables
+from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.roster import connected_since, read_engagements, record_engagements
+from hypercare.model import Engagement
+from hypercare.policy import Policy
+from hypercare.runtime import Runtime
+from hypercare.week_verdict import list_weeks_to_rejudge
+from hypercare.weekly.request import RunRequest
+from hypercare.weekly.work import Batch, RevisionReason, WorkItem, plan_batches
+from hypercare.weeks import Week, last_judgeable_week
+
+log = logging.getLogger(__name__)
+
+
+def discover_work(runtime: Runtime, request: RunRequest) -> list[Batch]:
+    """Read the engagements from Salesforce and return the batches of a run; an empty list when nothing is due.
+
+    Raises ConfigurationError for an engagement that nobody has.
+    """
+    refresh_engagements(runtime, request.as_of)
+    known = _select(read_engagements(runtime.engine), request.engagements)
+    items = _restated(known, request) or [
+        item for engagement in known for item in _due(runtime, engagement, request) if request.week in (None, item.week)
+    ]
+    batches = plan_batches(known, items, _weights(runtime), runtime.settings.batches)
+    log.info("%d engagements in hypercare, %d weeks due, %d batches", len(known), len(items), len(batches))
+    return batches
+
+
+def _restated(known: Sequence[Engagement], request: RunRequest) -> list[WorkItem]:
+    if not request.restate or request.week is None:
+        return []
+    return [WorkItem(engagement.id, request.week, RevisionReason.RESTATED) for engagement in known]
+
+
+def _due(runtime: Runtime, engagement: Engagement, request: RunRequest) -> list[WorkItem]:
+    connected = connected_since(runtime.engine)
+    return due_weeks(
+        engagement,
+        latest_revisions(runtime.engine, engagement.id),
+        runtime.policy.for_engagement(engagement),
+        request.as_of,
+        connected.get(engagement.id, request.as_of),
+    )
+
+
+def refresh_engagements(runtime: Runtime, as_of: datetime) -> None:
+    """Read the engagements in hypercare from Salesforce into the ledger."""
+    from hypercare.systems.salesforce import open_salesforce  # noqa: PLC0415 - simple_salesforce
+
+    current = open_salesforce(runtime.settings).read_engagements()
+    record_engagements(runtime.engine, current, as_of)
+
+
+def due_weeks(
+    engagement: Engagement,
+    revisions: Mapping[Week, Revision],
+    policy: Policy,
+    as_of: datetime,
+    connected: datetime,
+) -> list[WorkItem]:
+    """Return the weeks of an engagement whose evidence a run as of an instant computes, oldest first.
+
+    Every closed week since go-live that has none; and those that rule R6 has judged again without being asked.
+    """
+    last = last_judgeable_week(as_of, engagement.time_zone)
+    connected_week = last_judgeable_week(connected, engagement.time_zone)
+    items = []
+    week = Week.containing(engagement.go_live)
+    while week <= last:
+        if week not in revisions:
+            reason = RevisionReason.RECONSTRUCTED if week < connected_week else RevisionReason.FIRST
+            items.append(WorkItem(engagement.id, week, reason))
+        week = week.shift(1)
+    judged = [revision.judgement for revision in revisions.values()]
+    for again in list_weeks_to_rejudge(judged, policy, as_of, engagement):
+        unknown = revisions[again].judgement.verdict == "UNKNOWN"
+        reason = RevisionReason.FAULT_REPAIRED if unknown else RevisionReason.EXCEPTIONS_CLEARED
+        items.append(WorkItem(engagement.id, again, reason))
+    return sorted(items, key=lambda item: item.week)
+
+
+def _select(known: Sequence[Engagement], wanted: Collection[str]) -> list[Engagement]:
+    names = {name for engagement in known for name in (engagement.id, engagement.name)}
+    unknown = sorted(set(wanted) - names)
+    if unknown:
+        msg = f"no engagement in hypercare is called {', '.join(unknown)}; there are {', '.join(e.name for e in known)}"
+        raise ConfigurationError(msg)
+    return [e for e in known if not wanted or e.id in wanted or e.name in wanted]
+
+
+def _weights(runtime: Runtime) -> dict[str, int]:
+    """Return each instance's rows over all its pulls: what its evidence costs to compute."""
+    query = select(tables.pulls.c.owner, func.sum(tables.pulls.c.rows)).group_by(tables.pulls.c.owner)
+    with runtime.engine.connect() as connection:
+        return {owner: int(rows or 0) + 1 for owner, rows in connection.execute(query).tuples()}

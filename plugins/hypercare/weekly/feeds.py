@@ -1,0 +1,85 @@
+"""Which feeds an engagement has, how each stands as of a run, and the pulls its evidence rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from hypercare.contracts import Contract
+from hypercare.ledger.pulls import PullRecord, read_pulls
+from hypercare.model import Engagement, FeedHealth, FeedState
+from hypercare.policy import Policy
+from hypercare.runtime import Runtime
+from hypercare.week_views import TypedPull
+
+PULL_FORMAT = "%Y%m%dT%H%M%SZ"
+WORST_FIRST = (
+    FeedState.REFUSED,
+    FeedState.ABSENT,
+    FeedState.FAULT,
+    FeedState.BROKEN,
+    FeedState.INVALID,
+    FeedState.VALID,
+)
+
+
+def pull_id(as_of: datetime) -> str:
+    """Return the id of a run's pulls: its as_of in UTC, so that ids sort by time."""
+    return as_of.astimezone(UTC).strftime(PULL_FORMAT)
+
+
+def applicable_feeds(engagement: Engagement, contracts: Mapping[str, Contract]) -> list[Contract]:
+    """Return the contracts of the feeds that this engagement's products bring."""
+    return [contract for contract in contracts.values() if contract.products <= engagement.products]
+
+
+def owners_of(engagement: Engagement, contract: Contract) -> tuple[str, ...]:
+    """Return whose pulls make up a feed of an engagement: its instances, or itself."""
+    return engagement.instances if contract.system == "coupa" else (engagement.id,)
+
+
+def read_owned_pulls(runtime: Runtime, engagement: Engagement, as_of: datetime) -> list[PullRecord]:
+    """Return every pull of an engagement's instances and of itself, up to a run."""
+    return read_pulls(runtime.engine, [*engagement.instances, engagement.id], pull_id(as_of))
+
+
+def typed_pulls(runtime: Runtime, pulls: Iterable[PullRecord]) -> list[TypedPull]:
+    """Return the published ones as files that DuckDB can read."""
+    return [
+        TypedPull(p.feed, p.owner, p.pull, runtime.lake.duckdb_path(p.path), p.observed_at)
+        for p in pulls
+        if p.outcome == "published" and p.observed_at is not None
+    ]
+
+
+def feed_healths(
+    engagement: Engagement,
+    contracts: Mapping[str, Contract],
+    policy: Policy,
+    pulls: Sequence[PullRecord],
+    as_of: datetime,
+) -> tuple[FeedHealth, ...]:
+    """Return the state of each feed of an engagement as of a run, the worst over its instances, with the reason."""
+    required = {*policy.list_required_feeds(engagement), *policy.action_items.required_sources}
+    current = {(pull.feed, pull.owner): pull for pull in pulls if pull.pull == pull_id(as_of)}
+    healths = []
+    for contract in applicable_feeds(engagement, contracts):
+        states = [
+            (*_state(current.get((contract.feed, owner))), owner) for owner in owners_of(engagement, contract)
+        ]
+        state, reason, owner = min(states, key=lambda entry: WORST_FIRST.index(entry[0]))
+        words = f"{owner}: {reason}" if reason and contract.system == "coupa" else reason
+        healths.append(FeedHealth(contract.feed, state, required=contract.feed in required, reason=words))
+    return tuple(healths)
+
+
+def _state(pull: PullRecord | None) -> tuple[FeedState, str]:
+    if pull is None:
+        return FeedState.ABSENT, "never pulled"
+    if pull.outcome == "refused":
+        return FeedState.REFUSED, pull.reason
+    if pull.outcome != "published":
+        return FeedState.FAULT, pull.reason
+    if not pull.state:
+        return FeedState.BROKEN, "it was pulled, but not validated"
+    return FeedState(pull.state), pull.state_reason

@@ -1,0 +1,60 @@
+"""The last step: what a run leaves for people to see to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypercare.errors import HypercareError
+from hypercare.ledger.decisions import read_runs, record_run
+from hypercare.ledger.faults import Fault, new_faults, open_faults
+from hypercare.runtime import Runtime
+from hypercare.weeks import Week
+
+BROKEN_STATES = {"failed", "upstream_failed"}
+log = logging.getLogger(__name__)
+
+
+class UnhealthyRunError(HypercareError):
+    """A run that met something new that a person must know."""
+
+
+def check_run(runtime: Runtime, as_of: datetime, task_states: Mapping[str, Any]) -> list[str]:
+    """Record the run, and raise UnhealthyRunError naming every new fault and broken task.
+
+    Returns, for a healthy run, the notes: faults that are known, and weeks in which no run took place.
+    """
+    new = new_faults(runtime.engine, as_of)
+    broken = sorted(name for name, state in task_states.items() if str(state) in BROKEN_STATES)
+    known = [fault for fault in open_faults(runtime.engine) if fault not in new]
+    notes = [f"known: {say_fault(fault)}" for fault in known]
+    missed = weeks_without_run(read_runs(runtime.engine), as_of)
+    if missed:
+        notes.append(f"weeks in which no run took place: {', '.join(str(week) for week in missed)}")
+    record_run(runtime.engine, as_of, len(new))
+    for note in notes:
+        log.warning("%s", note)
+    problems = [f"new: {say_fault(fault)}" for fault in new] + [f"task {name} is broken, see its log" for name in broken]
+    if problems:
+        raise UnhealthyRunError("\n".join(["this run met something new:", *problems, *notes]))
+    return notes
+
+
+def say_fault(fault: Fault) -> str:
+    """Return a fault in one line: whose, which feed, what."""
+    names = ", ".join(fault.engagements)
+    return f"{names}: {fault.feed or fault.cause} ({fault.cause}): {fault.words}"
+
+
+def weeks_without_run(runs: list[datetime], as_of: datetime) -> list[Week]:
+    """Return the ISO weeks (UTC) between the run before this one and this one in which nothing ran."""
+    earlier = [run for run in runs if run < as_of]
+    if not earlier:
+        return []
+    week, missed = Week.containing((earlier[-1] + timedelta(weeks=1)).date()), []
+    while week < Week.containing(as_of.date()):
+        missed.append(week)
+        week = week.shift(1)
+    return missed

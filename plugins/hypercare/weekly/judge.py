@@ -1,0 +1,102 @@
+"""The gate, for every engagement whose evidence changed: one decision for each week from the changed one on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from hypercare.action_items import read_items
+from hypercare.business_calendar import holidays_between
+from hypercare.canonical import plain
+from hypercare.errors import HypercareError
+from hypercare.gate import judge_exit
+from hypercare.ledger import tables
+from hypercare.ledger.decisions import read_action_items, record_action_items, record_decision
+from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.faults import Fault
+from hypercare.ledger.roster import read_engagements
+from hypercare.ledger.waivers import read_waivers
+from hypercare.model import ActionItem, Engagement, Judgement
+from hypercare.runtime import Runtime
+from hypercare.week_verdict import judge_week
+from hypercare.weekly.feeds import read_owned_pulls
+from hypercare.weeks import Week
+
+log = logging.getLogger(__name__)
+
+
+def judge_engagements(
+    runtime: Runtime, as_of: datetime, engagements: Sequence[str] | None = None
+) -> tuple[int, list[Fault]]:
+    """Judge every engagement in hypercare (or those ids) with evidence of this run.
+
+    Returns how many decisions were appended, and what went wrong for whom.
+    """
+    appended, faults = 0, []
+    for engagement in read_engagements(runtime.engine, engagements):
+        try:
+            appended += _judge_engagement(runtime, engagement, as_of)
+        except HypercareError as error:
+            log.exception("judging %s failed", engagement.name)
+            faults.append(Fault(engagement.id, "", "judge", str(error), (engagement.name,)))
+    return appended, faults
+
+
+def _judge_engagement(runtime: Runtime, engagement: Engagement, as_of: datetime) -> int:
+    revisions = latest_revisions(runtime.engine, engagement.id)
+    changed = [week for week, revision in revisions.items() if revision.as_of == as_of]
+    if not changed:
+        return 0
+    items = read_items(runtime, engagement, as_of)
+    return sum(
+        _decide(runtime, engagement, as_of, revisions, week, items) for week in revisions if week >= min(changed)
+    )
+
+
+def _decide(
+    runtime: Runtime,
+    engagement: Engagement,
+    as_of: datetime,
+    revisions: Mapping[Week, Revision],
+    week: Week,
+    current_items: tuple[ActionItem, ...],
+) -> bool:
+    """Judge the engagement as of the end of one week, on its evidence up to there."""
+    with runtime.engine.begin() as connection:
+        record_action_items(connection, engagement.id, week, current_items)
+    items = read_action_items(runtime.engine, engagement.id, week)
+    used = {w: revision for w, revision in revisions.items() if w <= week}
+    judgement = judge(runtime, engagement, as_of, used, items, week)
+    inputs = {
+        "revisions": {str(w): revision.digest for w, revision in used.items()},
+        "action_items": items,
+        "policy": runtime.policy.digest,
+    }
+    with runtime.engine.begin() as connection:
+        return record_decision(connection, engagement.id, week, as_of, judgement, inputs)
+
+
+def judge(
+    runtime: Runtime,
+    engagement: Engagement,
+    as_of: datetime,
+    revisions: Mapping[Week, Revision],
+    items: Sequence[ActionItem],
+    through: Week,
+) -> Judgement:
+    """Return the gate's answer on frozen evidence; writes nothing."""
+    policy = runtime.policy.for_engagement(engagement)
+    holidays = holidays_between(engagement.holiday_calendar, engagement.go_live, as_of.date())
+    waivers = read_waivers(runtime.engine, engagement.id)
+    weeks = [
+        judge_week(revision.evidence, policy, as_of, engagement, holidays=holidays, waivers=waivers)
+        for revision in revisions.values()
+    ]
+    feeds = revisions[through].evidence.feeds
+    return judge_exit(
+        engagement, weeks, items, feeds, policy, as_of, waivers=waivers, holidays=holidays, through=through
+    )

@@ -1,0 +1,147 @@
+"""Reconciliation of every due week: checks and exceptions, and the seal that freezes the week's evidence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, insert, select
+
+from hypercare.business_calendar import holidays_between
+from hypercare.errors import HypercareError
+from hypercare.ledger import tables
+from hypercare.ledger.evidence import (
+    Revision,
+    RevisionKey,
+    begin_revision,
+    drop_unsealed,
+    seal_revision,
+    write_reconciliation,
+)
+from hypercare.ledger.faults import Fault
+from hypercare.model import ExceptionState, ReconciliationException, Verdict, WeekEvidence, WeekJudgement
+from hypercare.reconciliation import Reconciliation, load_checks, reconcile_week
+from hypercare.runtime import Runtime
+from hypercare.week_verdict import judge_week
+from hypercare.week_views import WeekViews
+from hypercare.weekly.parameters import sql_parameters
+from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
+from hypercare.weekly.steps import EngagementStep, each_engagement
+from hypercare.weekly.work import Batch, RevisionReason, WorkItem
+
+log = logging.getLogger(__name__)
+
+
+def reconcile_batch(runtime: Runtime, batch: Batch, as_of: datetime, words: str = "") -> list[Fault]:
+    """Reconcile every due week of a batch and seal its evidence; `words` is a restatement's reason.
+
+    Returns what went wrong, and for whom.
+    """
+
+    def handle(step: EngagementStep) -> None:
+        _reconcile(step, words)
+
+    return each_engagement(runtime, batch, as_of, "reconcile", handle)
+
+
+def _reconcile(step: EngagementStep, words: str) -> None:
+    checks = load_checks(step.runtime.settings.include_folder / "sql" / "reconciliation")
+    last = last_revisions(step)
+    with step.open_views() as views:
+        for item in step.items:
+            before = last.get(item.week)
+            if is_done(before, step):
+                continue
+            found = _reconcile_week(step, views, item, checks)
+            if item.reason is RevisionReason.EXCEPTIONS_CLEARED:
+                _clear(step, item, before, found)
+            else:
+                _freeze(step, item, before, found, words)
+
+
+def _reconcile_week(step: EngagementStep, views: WeekViews, item: WorkItem, checks: object) -> Reconciliation:
+    views.select_week(item.week, step.as_of)
+    return reconcile_week(views, item.week, step.engagement, step.feeds, checks, sql_parameters(step.policy))
+
+
+def _freeze(
+    step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation, words: str
+) -> None:
+    """Seal a revision, unless it repairs nothing."""
+    key = next_key(step, item, before)
+    evidence = WeekEvidence(
+        week=item.week,
+        revision=key.revision,
+        checks=tuple(found.checks),
+        exceptions=tuple(found.exceptions),
+        feeds=step.feeds,
+        facts=found.facts,
+        revision_reason=item.reason.value,
+    )
+    judgement = _judge(step, evidence)
+    with step.runtime.engine.begin() as connection:
+        step.lease.hold(connection)
+        if item.reason is RevisionReason.FAULT_REPAIRED and judgement.verdict is Verdict.UNKNOWN:
+            drop_unsealed(connection, key)
+            return
+        _refuse_unmeasured(connection, key, step)
+        write_reconciliation(connection, key, found.checks, found.exceptions)
+        seal_revision(connection, key, judgement, found.facts, found.details)
+    log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
+
+
+def _clear(step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation) -> None:
+    """Seal a revision that repeats the week's figures with all its exceptions cleared, once later evidence shows it."""
+    if before is None or any(check.verdict is Verdict.UNKNOWN for check in found.checks):
+        return
+    offending = {(row.check, row.key) for row in found.exceptions}
+    open_rows = [row for row in before.evidence.exceptions if row.state is ExceptionState.OPEN]
+    if any((row.check, row.key) in offending for row in open_rows):
+        return
+    key = next_key(step, item, before)
+    rows = [_cleared(row, step) for row in before.evidence.exceptions]
+    evidence = replace(
+        before.evidence,
+        revision=key.revision,
+        exceptions=tuple(rows),
+        feeds=step.feeds,
+        revision_reason=item.reason.value,
+    )
+    judgement = _judge(step, evidence)
+    with step.runtime.engine.begin() as connection:
+        step.lease.hold(connection)
+        if begin_revision(connection, key, opening_values(step, item, "")):
+            _repeat_metrics(connection, before.key, key)
+            write_reconciliation(connection, key, evidence.checks, rows)
+            seal_revision(connection, key, judgement, evidence.facts, found.details)
+    log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
+
+
+def _cleared(row: ReconciliationException, step: EngagementStep) -> ReconciliationException:
+    if row.state is not ExceptionState.OPEN:
+        return row
+    today = step.as_of.astimezone(ZoneInfo(step.engagement.time_zone)).date()
+    return replace(row, state=ExceptionState.CLEARED, resolved_on=today)
+
+
+def _judge(step: EngagementStep, evidence: WeekEvidence) -> WeekJudgement:
+    holidays = holidays_between(step.engagement.holiday_calendar, evidence.week.monday, step.as_of.date())
+    return judge_week(evidence, step.policy, step.as_of, step.engagement, holidays=holidays)
+
+
+def _refuse_unmeasured(connection: Connection, key: RevisionKey, step: EngagementStep) -> None:
+    query = select(tables.week_revisions.c.sealed).where(key.matches(tables.week_revisions))
+    if connection.execute(query).scalar_one_or_none() is None:
+        msg = f"{step.engagement.name} {key.week}: the week was not measured, see the measure step; the next run repeats it"
+        raise HypercareError(msg)
+
+
+def _repeat_metrics(connection: Connection, source: RevisionKey, target: RevisionKey) -> None:
+    rows = [
+        {**row._mapping, "revision": target.revision}
+        for row in connection.execute(select(tables.metrics).where(source.matches(tables.metrics)))
+    ]
+    if rows:
+        connection.execute(insert(tables.metrics), rows)

@@ -1,0 +1,29 @@
+"""One clock for the whole sandbox: the Coupa instances, the Salesforce org and the tracker workbooks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sandbox.scenario import Scenario
+from sandbox.trackers import write_trackers
+
+
+class Clocks:
+    """Moves everything that a scenario shows to one instant."""
+
+    def __init__(self, scenario: Scenario, trackers_folder: Path) -> None:
+        self.scenario = scenario
+        self.trackers_folder = trackers_folder
+        self.at: datetime | None = None
+
+    def move_to(self, at: datetime) -> None:
+        """Show every system as of an instant, and rewrite the workbooks. Raises ValueError for a naive instant."""
+        if at.tzinfo is None:
+            message = f"{at.isoformat()} needs a UTC offset"
+            raise ValueError(message)
+        self.at = at.astimezone(UTC)
+        for instance in self.scenario.world.instances.values():
+            instance.clock = self.at
+        self.scenario.org.clock = self.at
+        write_trackers(self.scenario.trackers, self.trackers_folder, self.at)

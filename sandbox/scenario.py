@@ -1,0 +1,142 @@
+"""What a sandbox shows from its first run to its last, and what the product is expected to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.salesforce.store import Org
+    from sandbox.trackers import Tracker
+    from sandbox.world import Instance, World
+
+SALESFORCE_DOMAIN = "sandbox.my"
+"""The My Domain name of the org; it is where a client-credentials login asks for its token."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One weekly run: the product's `as_of`, at which the sandbox's clock stands too (aware UTC).
+
+    `expected_state`: success, failed (a new fault), or finished where either may come; `expected_faults`: words that
+    the run's faults must hold.
+    """
+
+    label: str
+    as_of: datetime
+    expected_state: str = "success"
+    expected_faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is expected of one engagement after the last run; `..._by_run` says what was expected before, by run label.
+
+    `cycle` is the verdict on the reconciliation cycle, `state` the exit state, `reason_contains` words of its reasons.
+    """
+
+    engagement: str
+    scenario: str
+    weeks: Mapping[str, str]
+    cycle: str
+    state: str
+    reason_contains: str
+    weeks_by_run: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    reasons_by_run: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TimedFault:
+    """A fault of one Coupa instance, as its admin API takes it; `from` and `until` bound it on the instance's clock."""
+
+    instance: str
+    fault: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A whole sandbox: what its systems hold, which runs to start, what to expect of them."""
+
+    title: str
+    world: World
+    org: Org
+    runs: Sequence[Run]
+    trackers: Sequence[Tracker]
+    expected: Sequence[Expectation] = ()
+    faults: Sequence[TimedFault] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Activities of an event log that no record stands for, and how often they came."""
+
+    def describe(self, host: str, port: int, trackers_folder: Path) -> dict[str, Any]:
+        """Return the answer of `GET /admin/scenario`: runs, connections, expectations, as JSON values."""
+        return {
+            "title": self.title,
+            "runs": [_describe_run(run) for run in self.runs],
+            "connections": [
+                *(_describe_instance(instance, host, port) for instance in self.world.instances.values()),
+                _describe_org(self.org, host, port),
+            ],
+            "trackers": str(trackers_folder),
+            "expected": [_describe_expectation(each) for each in self.expected],
+            "skipped": dict(self.skipped),
+        }
+
+
+def _describe_run(run: Run) -> dict[str, Any]:
+    return {
+        "label": run.label,
+        "as_of": run.as_of.isoformat(),
+        "clock": run.as_of.isoformat(),
+        "expected_state": run.expected_state,
+        "expected_faults": list(run.expected_faults),
+    }
+
+
+def _describe_instance(instance: Instance, host: str, port: int) -> dict[str, Any]:
+    path = f"/coupa/{instance.name}"
+    return {
+        "conn_id": f"coupa_{instance.name}",
+        "conn_type": "http",
+        "host": host,
+        "port": port,
+        "schema": "http",
+        "base_url": f"http://{host}:{port}{path}",
+        "login": instance.client_id,
+        "password": instance.client_secret,
+        "extra": {"path": path},
+    }
+
+
+def _describe_org(org: Org, host: str, port: int) -> dict[str, Any]:
+    return {
+        "conn_id": "salesforce_default",
+        "conn_type": "salesforce",
+        "host": host,
+        "port": port,
+        "schema": "http",
+        "base_url": f"http://{host}:{port}/salesforce",
+        "login": "",
+        "password": "",
+        "extra": {
+            "consumer_key": org.client_id,
+            "consumer_secret": org.client_secret,
+            "domain": SALESFORCE_DOMAIN,
+            "path": "/salesforce",
+        },
+    }
+
+
+def _describe_expectation(each: Expectation) -> dict[str, Any]:
+    return {
+        "engagement": each.engagement,
+        "scenario": each.scenario,
+        "weeks": dict(each.weeks),
+        "weeks_by_run": {label: dict(weeks) for label, weeks in each.weeks_by_run.items()},
+        "cycle": each.cycle,
+        "state": each.state,
+        "reason_contains": each.reason_contains,
+        "reasons_by_run": dict(each.reasons_by_run),
+    }
