@@ -1,5 +1,4 @@
-"""
-### Weekly hypercare run
+"""### Weekly hypercare run
 
 After each region's week it finds every engagement in hypercare whose week has closed and has no evidence yet, pulls its
 production transactions, validates, measures and reconciles them, and judges whether the customer may leave hypercare.
@@ -26,7 +25,7 @@ Trigger by hand with no Params to judge what is due now; `as_of` plays an earlie
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
     DAG,
@@ -74,7 +73,7 @@ with DAG(
     doc_md=__doc__,
     # A local play triggers its runs itself, at instants of the past.
     schedule=None if os.environ.get("HYPERCARE_SCHEDULED", "true").lower() == "false" else SCHEDULE,
-    start_date=datetime(2026, 1, 4, tzinfo=timezone.utc),
+    start_date=datetime(2026, 1, 4, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     tags=["hypercare", "weekly"],

@@ -146,7 +146,8 @@ def start_airflow(state: State, server: EmbeddedPostgres, components: Components
     )
     migration.join()
     if migrated.returncode:
-        raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
+        msg = f"airflow db migrate failed:\n{migrated.stderr[-2000:]}"
+        raise RuntimeError(msg)
     for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
         components.start(name, ["airflow", name])
     api = AirflowApi(f"http://127.0.0.1:{ports['api']}", USER, state.password())
@@ -167,7 +168,12 @@ def wait_for_end(api: AirflowApi, state: State) -> None:
 def _own_environment(state: State) -> dict[str, str]:
     """Return what the sandbox runs with."""
     home = state.path("home", "x").parent
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

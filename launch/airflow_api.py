@@ -45,7 +45,9 @@ class AirflowApi:
         """Return what kept DAG files and plugins from being imported."""
         dags = self._get("/api/v2/importErrors")["import_errors"]
         plugins = self._get("/api/v2/plugins/importErrors")["import_errors"]
-        return [f"{e['filename']}: {e['stack_trace']}" for e in dags] + [f"{e['source']}: {e['error']}" for e in plugins]
+        return [f"{e['filename']}: {e['stack_trace']}" for e in dags] + [
+            f"{e['source']}: {e['error']}" for e in plugins
+        ]
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run."""

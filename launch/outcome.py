@@ -10,7 +10,14 @@ from rich.table import Table
 from hypercare.verdicts import Standing
 from launch.play import PlayedRun
 
-COLOURS = {"PASS": "green", "CLEARED": "green", "QUIET": "cyan", "WAIVED": "yellow", "FAIL": "red", "UNKNOWN": "magenta"}
+COLOURS = {
+    "PASS": "green",
+    "CLEARED": "green",
+    "QUIET": "cyan",
+    "WAIVED": "yellow",
+    "FAIL": "red",
+    "UNKNOWN": "magenta",
+}
 
 
 def show_runs(console: Console, runs: list[PlayedRun]) -> None:

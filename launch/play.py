@@ -1,4 +1,4 @@
-"""Plays the sandbox's weeks through Airflow: sets the clock, triggers the run, waits, and compares with what must be."""
+"""Plays the sandbox's weeks through Airflow: sets the clock, triggers the run, waits until it has ended."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ class PlayedRun:
         return self.state in FINAL and self.expected in ("finished", self.state)
 
 
-def play_runs(api: AirflowApi, sandbox: Sandbox, find_dead: Callable[[], str | None], console: Console) -> list[PlayedRun]:
+def play_runs(
+    api: AirflowApi, sandbox: Sandbox, find_dead: Callable[[], str | None], console: Console
+) -> list[PlayedRun]:
     """Play every run of the scenario that has not been played yet, in order."""
     columns = (
         SpinnerColumn(),
@@ -75,7 +77,9 @@ def play_runs(api: AirflowApi, sandbox: Sandbox, find_dead: Callable[[], str | N
     with Progress(*columns, console=console) as progress:
         for run in sandbox.scenario["runs"]:
             bar = progress.add_task(f"{run['label']}: waiting", total=None)
-            state = _play_run(api, sandbox, run, find_dead, lambda done, total, b=bar: progress.update(b, completed=done, total=total))
+            state = _play_run(
+                api, sandbox, run, find_dead, lambda done, total, b=bar: progress.update(b, completed=done, total=total)
+            )
             words = "" if state == "success" else _read_failure(api, _run_id(run))
             progress.update(bar, description=f"{run['label']}: {state}")
             progress.stop_task(bar)

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.coupa.api import every_scope
+
 if TYPE_CHECKING:
     from sandbox.salesforce.store import Org
     from sandbox.trackers import Tracker
@@ -69,9 +71,15 @@ class Scenario:
     faults: Sequence[TimedFault] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Activities of an event log that no record stands for, and how often they came."""
+    notes: Sequence[str] = ()
+    """What somebody who looks at the outcome should know."""
 
     def describe(self, host: str, port: int, trackers_folder: Path) -> dict[str, Any]:
-        """Return the answer of `GET /admin/scenario`: runs, connections, expectations, as JSON values."""
+        """Return the answer of `GET /admin/scenario` as JSON values.
+
+        `connections` holds Airflow connections (no other keys than Airflow's own): the address of each system is
+        `{schema}://{host}:{port}{extra.path}`, `extra.scopes` are the scopes granted to the client.
+        """
         return {
             "title": self.title,
             "runs": [_describe_run(run) for run in self.runs],
@@ -82,6 +90,7 @@ class Scenario:
             "trackers": str(trackers_folder),
             "expected": [_describe_expectation(each) for each in self.expected],
             "skipped": dict(self.skipped),
+            "notes": list(self.notes),
         }
 
 
@@ -103,10 +112,9 @@ def _describe_instance(instance: Instance, host: str, port: int) -> dict[str, An
         "host": host,
         "port": port,
         "schema": "http",
-        "base_url": f"http://{host}:{port}{path}",
         "login": instance.client_id,
         "password": instance.client_secret,
-        "extra": {"path": path},
+        "extra": {"path": path, "scopes": sorted(every_scope() if instance.scopes is None else instance.scopes)},
     }
 
 
@@ -117,7 +125,6 @@ def _describe_org(org: Org, host: str, port: int) -> dict[str, Any]:
         "host": host,
         "port": port,
         "schema": "http",
-        "base_url": f"http://{host}:{port}/salesforce",
         "login": "",
         "password": "",
         "extra": {

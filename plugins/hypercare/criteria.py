@@ -24,7 +24,7 @@ from hypercare.model import (
     WeekJudgement,
 )
 from hypercare.policy import CriterionPolicy, Policy
-from hypercare.week_verdict import CYCLE_CRITERION, list_invalid_feeds
+from hypercare.week_verdict import CYCLE_CRITERION, GOOD, list_invalid_feeds
 from hypercare.weeks import Week
 
 
@@ -88,7 +88,8 @@ def judge_reconciliation_cycle(evidence: ExitEvidence, name: str, entry: Criteri
 def judge_evidence_level(evidence: ExitEvidence, name: str, entry: CriterionPolicy) -> Finding:
     """Judge whether the cycle's weeks are acknowledged beyond Coupa, or signed off by the finance contact (rule R10).
 
-    The level is the lowest of the weeks in which payments became final, waived weeks apart. A sign-off counts when it
+    The level is the lowest of the weeks in which payments became final, waived weeks apart; while one of the cycle's
+    weeks is not good it is UNKNOWN at best. A sign-off counts when it
     names the weeks that completed the cycle and is dated after them.
     """
     needed = int(entry.parameters["min_level"])
@@ -109,14 +110,14 @@ def judge_evidence_level(evidence: ExitEvidence, name: str, entry: CriterionPoli
     level = min(levels.values())
     verdict = Verdict.PASS if level >= needed else Verdict.FAIL
     said = _LEVELS.get(level, f"level {level}")
-    unknown = [week for week in evidence.list_cycle_weeks() if _is_unknown(evidence.weeks.get(week))]
-    if verdict is Verdict.PASS and unknown:
-        return Finding(Verdict.UNKNOWN, f"level {level}", threshold, f"{said}, but {unknown[-1]} is not known", shown)
+    unsettled = [week for week in evidence.list_cycle_weeks() if not _is_good(evidence.weeks.get(week))]
+    if verdict is Verdict.PASS and unsettled:
+        return Finding(Verdict.UNKNOWN, f"level {level}", threshold, f"{said}, but {unsettled[-1]} is open", shown)
     return Finding(verdict, f"level {level}", threshold, said, shown)
 
 
-def _is_unknown(judgement: WeekJudgement | None) -> bool:
-    return judgement is None or judgement.verdict is Verdict.UNKNOWN
+def _is_good(judgement: WeekJudgement | None) -> bool:
+    return judgement is not None and judgement.verdict in GOOD
 
 
 def _is_sign_off(answer: ReadinessAnswer, name: str, entry: CriterionPolicy, evidence: ExitEvidence) -> bool:

@@ -74,7 +74,7 @@ def judge_exit(
         cycle_waived=any(is_in_force(waiver, today) for waiver in _list_whole_waivers(granted, CYCLE_CRITERION)),
         action_items=sorted(action_items, key=lambda item: (item.source, item.id)),
         feeds=tuple(feeds),
-        answers=sorted(answers, key=lambda answer: (answer.answered_on, not answer.confirmed, answer.answered_by)),
+        answers=sorted(answers, key=_order_answers),
         flows=sorted(flows, key=lambda flow: (flow.flow, flow.verdict, flow.documents)),
         holidays=holidays,
     )
@@ -95,6 +95,18 @@ def refuse_unfit_policy(policy: Policy) -> None:
     if cycle is None or not cycle.enabled or cycle.advisory:
         msg = f"{policy.version} does not judge {CYCLE_CRITERION}; it can't be switched off, waive it instead"
         raise ConfigurationError(msg)
+
+
+def _order_answers(answer: ReadinessAnswer) -> tuple[object, ...]:
+    """Put the latest last, and of one day's a refusal; the rest only makes the order independent of the input's."""
+    return (
+        answer.answered_on,
+        not answer.confirmed,
+        answer.answered_by,
+        answer.role,
+        answer.customer_contact,
+        answer.weeks,
+    )
 
 
 def _conclude(results: tuple[CriterionResult, ...], evidence: ExitEvidence) -> Judgement:

@@ -118,7 +118,7 @@ class Lake:
         """Tell whether an object is there."""
         return bool(self._files.exists(self._full(path)))
 
-    def list(self, folder: str) -> list[str]:
+    def list_paths(self, folder: str) -> list[str]:
         """Return the paths of all objects below a folder, sorted; none where there is no such folder."""
         self._files.invalidate_cache()
         found = (str(full)[len(self._root) :].lstrip("/") for full in self._files.find(self._full(folder)))
@@ -160,7 +160,7 @@ class Lake:
 
     def remove_folder(self, folder: str) -> None:
         """Remove all objects below a folder that no manifest names."""
-        if self.list(folder):
+        if self.list_paths(folder):
             self._files.rm(self._full(folder), recursive=True)
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -188,7 +188,7 @@ class Lake:
         found = [
             _read_manifest(self.read(path))
             for feed in feeds
-            for path in self.list(pull_folder("manifests", feed, owner))
+            for path in self.list_paths(pull_folder("manifests", feed, owner))
             if up_to_pull is None or _run_of(path) <= up_to_pull.partition(".")[0]
         ]
         return sorted(found, key=lambda manifest: (manifest.pull, manifest.feed))

@@ -57,9 +57,9 @@ def pull_feed(
     instance's engagements, aware). Each later one asks for what was updated since the last one's watermark; where
     `go_live` has moved earlier since, also for what was created from then on.
     A stopped pull goes on behind its last staged page, with the questions it started with.
-    Raises HypercareError: what `CoupaClient.read_list` raises; ContractError for pages that cannot be read; LeaseLostError
-    through `check_lease`, which is called between pages and right before publishing; PermanentError where a later pull
-    of this feed is already published.
+    Raises what `CoupaClient.read_list` raises; ContractError for pages that cannot be read; LeaseLostError through
+    `check_lease`, which is called between pages and right before publishing; PermanentError where a later pull of this
+    feed is already published.
     """
     owner = client.instance
     published = lake.manifest(contract.feed, owner, pull)
@@ -161,8 +161,8 @@ def _last_pull(lake: Lake, contract: Contract, owner: str, pull: str) -> Manifes
     pulls = [found for found in lake.manifests(owner, [contract.feed]) if found.kind in ("baseline", "increment")]
     if pulls and pulls[-1].pull > pull:
         msg = (
-            f"instance {owner}, {contract.feed}: pull {pulls[-1].pull} is already published, so {pull} would be newer than "
-            "its id says; judge an earlier week from the pulls that are there"
+            f"instance {owner}, {contract.feed}: pull {pulls[-1].pull} is already published, so {pull} would be newer "
+            "than its id says; judge an earlier week from the pulls that are there"
         )
         raise PermanentError(msg)
     return pulls[-1] if pulls else None

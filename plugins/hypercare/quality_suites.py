@@ -48,12 +48,26 @@ class Check:
     """SQL condition: the records to which this applies; empty: all."""
     judges_missing: bool = False
     """Whether records without a value are looked at, too."""
+    other: str = ""
+    """A second column whose value must be there for the check to look at a record."""
+
+    @property
+    def in_scope(self) -> str:
+        """SQL condition, never null: the record is one that the check is about."""
+        return f"coalesce(({self.where}), false)" if self.where else "true"
 
     @property
     def applies(self) -> str:
-        """SQL condition, never null: this check looks at the record."""
-        scope = f"coalesce(({self.where}), false)" if self.where else "true"
-        return scope if self.judges_missing else f'{scope} and "{self.column}" is not null'
+        """SQL condition, never null: the check looks at the record."""
+        if self.judges_missing:
+            return self.in_scope
+        columns = [self.column, *([self.other] if self.other else [])]
+        return " and ".join([self.in_scope, *(f'"{column}" is not null' for column in columns)])
+
+    @property
+    def frame_columns(self) -> tuple[str, ...]:
+        """The columns of the records table that the expectation reads."""
+        return tuple(dict.fromkeys([OWNER, self.column, *([self.other] if self.other else [])]))
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Meaning:
     unexpected: str
     words: str
     judges_missing: bool = False
+    other: str = ""
 
 
 def list_checks(contract: Contract) -> tuple[Check, ...]:
@@ -242,6 +257,7 @@ def _rule_check(contract: Contract, rule: Rule) -> Check:
         arguments=meaning.arguments,
         where=rule.where,
         judges_missing=meaning.judges_missing,
+        other=meaning.other,
     )
 
 
@@ -294,12 +310,16 @@ def _length_between(_contract: Contract, column: str, scalar: Scalar, *, min: in
 
 
 def _matches(_contract: Contract, column: str, scalar: Scalar, *, pattern: str) -> Meaning:
-    """The whole value must match; Python's `$` also stands before a last line feed and its `\\d` is wider than RE2's."""
+    """The whole value must match.
+
+    Python's `$` also stands before a last line feed and its `\\d` is wider than RE2's, so the expectation asks for ASCII
+    classes and the true end. The end is put as a lookahead, which keeps pandas from handing the pattern to RE2 after all.
+    """
     _expect_kind(scalar, TEXT_KINDS)
     re.compile(pattern)
     return Meaning(
         "expect_column_values_to_match_regex",
-        {"regex": rf"(?a)\A(?:{pattern})\Z"},
+        {"regex": rf"(?a)\A(?:{pattern})(?![\s\S])"},
         f'not regexp_full_match("{column}", {sql_literal(pattern)})',
         f"have a {column} that does not match {pattern}",
     )
@@ -313,8 +333,9 @@ def _not_before(contract: Contract, column: str, scalar: Scalar, *, other: str) 
     return Meaning(
         "expect_column_pair_values_a_to_be_greater_than_b",
         {"column_A": column, "column_B": other, "or_equal": True, "ignore_row_if": "either_value_is_missing"},
-        f'coalesce("{column}" < "{other}", false)',
+        f'"{column}" < "{other}"',
         f"have a {column} before their {other}",
+        other=other,
     )
 
 

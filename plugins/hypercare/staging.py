@@ -58,7 +58,7 @@ class Started(BaseModel):
 
 
 class JoinedPages:
-    """The pages of a pull as one JSON array in a local file; keeps count of what the manifest tells. A context manager."""
+    """The pages of a pull as one JSON array in a local file, with the counts for the manifest. A context manager."""
 
     def __init__(self, contract: Contract, path: Path, *, several_passes: bool = False) -> None:
         self.path = path
@@ -158,13 +158,7 @@ def stage_passes(
             if page is None:
                 answer = fetch(question, after)
                 if started is None:
-                    started = Started(
-                        observed_at=answer.server_date,
-                        contract_version=contract.version,
-                        passes=tuple(passes),
-                        created_since=created_since,
-                    )
-                    lake.write(f"{folder}/started.json", started.model_dump_json(indent=1).encode())
+                    started = _start(lake, folder, contract, passes, answer.server_date, created_since)
                 digest = hashlib.sha256(answer.body).hexdigest()
                 name = f"pass-{number}/page-{page_number:05d}-after-{after or 0}"
                 page = stage_page(lake, folder, name, answer.body, digest), answer.body, digest, answer.records
@@ -190,8 +184,25 @@ def read_started(lake: Lake, folder: str, contract: Contract) -> Started | None:
     return started
 
 
+def _start(
+    lake: Lake,
+    folder: str,
+    contract: Contract,
+    passes: Sequence[Pass],
+    observed_at: datetime,
+    created_since: datetime | None,
+) -> Started:
+    """Write down what this pull sets out with; where an overlapping try came first, its earlier date counts."""
+    started = Started(
+        observed_at=observed_at, contract_version=contract.version, passes=tuple(passes), created_since=created_since
+    )
+    if lake.create(f"{folder}/started.json", started.model_dump_json(indent=1).encode()):
+        return started
+    return read_started(lake, folder, contract) or started
+
+
 def _staged_pages(lake: Lake, folder: str) -> dict[tuple[int, int], str]:
-    matches = (PAGE_NAME.search(path) for path in lake.list(folder))
+    matches = (PAGE_NAME.search(path) for path in lake.list_paths(folder))
     return {(int(match["pass"]), int(match["after"])): match[0] for match in matches if match}
 
 

@@ -1,4 +1,4 @@
-"""From raw JSON to typed Parquet: every value that does not fit its contract is counted and kept, never nulled in silence.
+"""From raw JSON to typed Parquet: a value that does not fit its contract is counted and kept, never nulled in silence.
 
 DuckDB reads the records in the contract's shape with every scalar as VARCHAR, and the same query casts them. The first
 query is strict: it fails at the first value that does not fit, so the usual case pays for no count. Where it fails, the
@@ -128,7 +128,7 @@ def _shaped(contract: Contract, source: Path) -> str:
 
 
 def _unshaped(contract: Contract, source: Path) -> str:
-    """The same columns from plain JSON: what lacks the shape becomes null there and is counted in `_lost_shapes`."""
+    """Read the same columns from plain JSON: what lacks the shape becomes null and is counted in `_lost_shapes`."""
     members = ", ".join(f'"{name}": {_json_shape(node)}' for name, node in contract.columns.fields.items())
     lost = " + ".join(f"len({values})" for _, values in _shape_misfits(contract.columns)) or "0"
     return (
@@ -205,7 +205,7 @@ def _cast_column(column: Column, value: str, cast: Cast, depth: int = 1) -> str:
 
 
 def _strict_cast(scalar: Scalar, value: str) -> str:
-    """SQL of the typed value; fails where the raw one does not fit."""
+    """Return SQL for the typed value; it fails where the raw one does not fit."""
     typed, fits = duckdb_type(scalar), _fits_before_cast(scalar, value)
     if fits == "true":
         return value if typed == "varchar" else f"cast(nullif({value}, '') as {typed})"
@@ -215,7 +215,7 @@ def _strict_cast(scalar: Scalar, value: str) -> str:
 
 
 def _cast(scalar: Scalar, value: str) -> str:
-    """SQL of the typed value; null where the raw one does not fit."""
+    """Return SQL for the typed value; null where the raw one does not fit."""
     typed, fits = duckdb_type(scalar), _fits_before_cast(scalar, value)
     if fits == "true":
         return value if typed == "varchar" else f"try_cast({value} as {typed})"
@@ -223,12 +223,12 @@ def _cast(scalar: Scalar, value: str) -> str:
 
 
 def _castable(scalar: Scalar, value: str) -> str:
-    """SQL of the text to cast. A date is the day as the customer sees it: time and offset behind it are left aside."""
+    """Return SQL for the text to cast; of a date, the day as the customer sees it, without time and offset."""
     return f"left({value}, 10)" if scalar.kind == "date" else value
 
 
 def _fits_before_cast(scalar: Scalar, value: str) -> str:
-    """SQL condition that casting loses nothing; that the text can be cast at all is left to the cast."""
+    """Return the SQL condition that casting loses nothing; that the text can be cast at all is left to the cast."""
     match scalar.kind:
         case "id":
             return f"{value}[1] not in ('{{', '[')"
@@ -243,7 +243,7 @@ def _fits_before_cast(scalar: Scalar, value: str) -> str:
 
 
 def _keeps_digits(typed: str, scale: int, value: str) -> str:
-    """SQL condition that no digit beyond the scale is lost: casts round silently."""
+    """Return the SQL condition that no digit beyond the scale is lost: casts round silently."""
     behind_point = f"length({value}) - instr({value}, '.')"
     behind_point_trimmed = f"length(rtrim({value}, '0')) - instr({value}, '.')"
     exponent = f"contains({value}, 'e') or contains({value}, 'E')"
@@ -254,12 +254,12 @@ def _keeps_digits(typed: str, scale: int, value: str) -> str:
 
 
 def _misfit(scalar: Scalar, value: str) -> str:
-    """SQL condition: the value is there and does not fit."""
+    """Return the SQL condition: the value is there and does not fit."""
     return "false" if scalar.kind == "text" else f"({value} <> '' and {_cast(scalar, value)} is null)"
 
 
 def _misfits(contract: Contract) -> str:
-    """SQL for the number of a record's values that do not fit."""
+    """Return SQL for the number of a record's values that do not fit."""
     return " + ".join(_misfit_count(column.node, _at(column.path)) for column in flatten(contract.columns))
 
 

@@ -48,7 +48,9 @@ def read_standings(engine: Engine) -> list[Standing]:
 
 def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any] | None) -> Standing:
     weeks = tuple(
-        WeekLine(week, revision.judgement.verdict.value, next(iter(revision.judgement.reasons), ""), revision.key.revision)
+        WeekLine(
+            week, revision.judgement.verdict.value, next(iter(revision.judgement.reasons), ""), revision.key.revision
+        )
         for week, revision in sorted(latest_revisions(engine, engagement.id).items())
     )
     if decision is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from hypercare.model import (
@@ -25,6 +26,9 @@ from hypercare.model import (
 )
 from hypercare.policy import CheckLevel, Policy, load_policy
 from hypercare.weeks import Week
+
+settings.register_profile("gate", deadline=None)
+settings.load_profile("gate")
 
 POLICY_PATH = Path(__file__).resolve().parents[2] / "include" / "policies" / "exit_gate.v1.yaml"
 POLICY_FILE = load_policy(POLICY_PATH)

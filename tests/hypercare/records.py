@@ -33,6 +33,21 @@ OBSERVED_AT = datetime(2026, 3, 30, 9, 0, tzinfo=UTC)
 IN_WEEK = "2026-03-24T14:00:00Z"
 """A Tuesday within WEEK; the default of every instant."""
 
+METRIC_PARAMETERS: Mapping[str, Any] = {
+    "email_is_electronic": False,
+    "digital_check_is_digital": False,
+    "electronic_channels": ["cxml", "sftp", "api", "csp", "san", "email"],
+    "other_channels": ["manual", "ui"],
+    "backlog_age_days": [7, 14, 30],
+    "aged_after_business_days": 10,
+    "listed_reasons": 5,
+    "listed_ids": 10,
+    "priority_words": {
+        "tracker": {"high": ["critical", "high"], "medium": ["medium"], "low": ["low"]},
+        "salesforce": {"high": ["critical", "high"], "medium": ["medium"], "low": ["low"]},
+    },
+}
+
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 
 

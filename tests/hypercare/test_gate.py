@@ -326,6 +326,13 @@ def test_a_sign_off_stays_good_while_the_cycle_stays_complete():
     assert judgement.state is ExitState.READY
 
 
+def test_the_level_is_not_known_while_a_week_of_the_cycle_is_not():
+    for verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+        weeks = [*levels(2, 2, 2, 2)[:3], replace(good_week(WEEKS[3], verdict=verdict), evidence_level=None)]
+        assert criterion(exit_of(weeks=weeks), "evidence_level").verdict is Verdict.UNKNOWN
+    assert criterion(exit_of(weeks=levels(2, 2, 2, 2)[1:]), "evidence_level").verdict is Verdict.UNKNOWN
+
+
 # Answers
 
 CHECKLIST = {"exit_checklist": {"enabled": True}}

@@ -248,6 +248,16 @@ def test_an_unknown_check_over_valid_feeds_is_no_fault_of_a_feed():
     assert not judge(evidence_with(make_check("erp_leg", Verdict.UNKNOWN))).through_fault
 
 
+def test_checks_none_of_which_applies_are_no_quiet_week():
+    none = tuple(replace(check, verdict=Verdict.NOT_APPLICABLE) for check in make_checks(PAY))
+    assert judge(make_evidence(WEEK, PAY, checks=none, facts=QUIET)).verdict is Verdict.UNKNOWN
+
+
+def test_a_row_explained_within_its_own_week_still_clears_it():
+    exceptions = (explained(make_exception(WEEK), WEEK.sunday),)
+    assert judge(make_evidence(WEEK, PAY, exceptions=exceptions)).verdict is Verdict.CLEARED
+
+
 def test_a_feed_not_required_does_not_matter():
     feeds = (*make_feeds(PAY), replace(make_feeds(PAY)[0], feed="charges", required=False, state=FeedState.FAULT))
     assert judge(make_evidence(WEEK, PAY, feeds=feeds)).verdict is Verdict.PASS

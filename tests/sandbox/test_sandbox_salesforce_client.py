@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
@@ -26,9 +23,8 @@ from simple_salesforce.exceptions import (
 from sandbox.salesforce.app import create_app
 from sandbox.salesforce.ids import new_id
 from sandbox.salesforce.store import Org
+from tests.sandbox.salesforce_caller import NOVEMBER, PRIVATE_KEY, PUBLIC_KEY
 from tests.sandbox.serving import serve
-
-NOVEMBER = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
 
 class LoopbackAdapter(HTTPAdapter):
@@ -46,15 +42,6 @@ class LoopbackAdapter(HTTPAdapter):
         request.url = f"{self.base}{path}" + (f"?{parts.query}" if parts.query else "")
         kwargs["timeout"] = 10
         return super().send(request, *args, **kwargs)
-
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PRIVATE_KEY = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-PUBLIC_KEY = (
-    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-)
 
 
 def make_session(base: str, prefix: str = "") -> requests.Session:

@@ -1,17 +1,11 @@
-"""The Salesforce stand-in over a real socket: login, paging, errors, describe, clock, faults, counters."""
+"""The Salesforce stand-in's REST API over a real socket: paging, records, errors, describe, mounting."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import jwt
 import pytest
 import requests
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -19,174 +13,19 @@ from starlette.routing import Route
 from sandbox.salesforce.app import create_app, create_routes
 from sandbox.salesforce.ids import new_id
 from sandbox.salesforce.store import Org
+from tests.sandbox.salesforce_caller import DATA, GRANT, NOVEMBER, TOKEN, Caller, make_org, read_error
 from tests.sandbox.serving import serve
-
-NOVEMBER = datetime(2026, 11, 2, 8, tzinfo=UTC)
-DATA = "/services/data/v59.0"
-TOKEN = "/services/oauth2/token"
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-GRANT = {"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret"}
-
-
-def make_keys() -> tuple[str, str]:
-    """A private and a public key, as PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return private.decode(), public.decode()
-
-
-PRIVATE_KEY, PUBLIC_KEY = make_keys()
-OTHER_PRIVATE_KEY, _ = make_keys()
-
-
-class Caller:
-    """A client that knows nothing but HTTP."""
-
-    def __init__(self, base: str) -> None:
-        self.base = base
-        self.http = requests.Session()
-        self.http.trust_env = False
-
-    def log_in(self) -> Caller:
-        answer = self.http.post(f"{self.base}{TOKEN}", data=GRANT, timeout=10)
-        assert answer.status_code == 200, answer.text
-        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return self
-
-    def get(self, path: str, **options: Any) -> requests.Response:
-        return self.http.get(f"{self.base}{path}", timeout=10, **options)
-
-    def query(self, text: str, **options: Any) -> requests.Response:
-        return self.get(f"{DATA}/query/", params={"q": text}, **options)
-
-    def order(self, method: str, path: str, body: object = None) -> Any:
-        answer = self.http.request(method, f"{self.base}/admin/salesforce/{path}", json=body, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json()
-
-
-def read_error(answer: requests.Response) -> tuple[int, str]:
-    """The status and code of an error answer, whose shape is checked on the way."""
-    (error,) = answer.json()
-    assert set(error) <= {"message", "errorCode", "fields"}
-    assert error["message"]
-    return answer.status_code, error["errorCode"]
 
 
 @pytest.fixture
 def org() -> Org:
-    org = Org(
-        "Demo",
-        "client",
-        "secret",
-        public_key=PUBLIC_KEY,
-        audiences=("https://login.salesforce.com", "https://acme.my.salesforce.com"),
-        clock=NOVEMBER,
-    )
-    for number in range(1, 6):
-        org.put("Account", NOVEMBER - timedelta(days=10 - number), {"Name": f"Customer {number}"})
-    return org
+    return make_org()
 
 
 @pytest.fixture
 def caller(org: Org) -> Iterator[Caller]:
     with serve(create_app(org)) as base:
         yield Caller(base).log_in()
-
-
-# --- login ---
-
-
-def test_client_credentials_in_the_form_or_the_basic_header(caller: Caller, org: Org):
-    basic = "Basic " + b64encode(b"client:secret").decode()
-    for form, headers in ((GRANT, {}), ({"grant_type": "client_credentials"}, {"Authorization": basic})):
-        answer = requests.post(f"{caller.base}{TOKEN}", data=form, headers=headers, timeout=10).json()
-        assert answer["instance_url"] == caller.base
-        assert answer["token_type"] == "Bearer"
-        assert answer["access_token"].startswith(org.organization_id[:15] + "!")
-        found = requests.get(
-            f"{caller.base}{DATA}/limits", headers={"Authorization": f"Bearer {answer['access_token']}"}, timeout=10
-        )
-        assert found.status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("form", "error", "description"),
-    [
-        ({**GRANT, "client_secret": "wrong"}, "invalid_client", "invalid client credentials"),
-        ({**GRANT, "client_id": "wrong"}, "invalid_client_id", "client identifier invalid"),
-        ({"grant_type": "client_credentials"}, "invalid_client_id", "client identifier invalid"),
-        (
-            {**GRANT, "grant_type": "password", "username": "a", "password": "b"},
-            "invalid_grant",
-            "authentication failure",
-        ),
-        ({**GRANT, "grant_type": "magic"}, "unsupported_grant_type", "grant type not supported"),
-        ({}, "unsupported_grant_type", "grant type not supported"),
-        ({"grant_type": JWT_BEARER}, "invalid_grant", "invalid assertion"),
-    ],
-)
-def test_refused_logins(caller: Caller, form: dict[str, str], error: str, description: str):
-    answer = requests.post(f"{caller.base}{TOKEN}", data=form, timeout=10)
-    assert answer.status_code == 400
-    assert answer.json() == {"error": error, "error_description": description}
-
-
-def assert_jwt(caller: Caller, key: str = PRIVATE_KEY, algorithm: str = "RS256", **changes: Any) -> requests.Response:
-    claims: dict[str, Any] = {
-        "iss": "client",
-        "sub": "integration@example.com",
-        "aud": "https://acme.my.salesforce.com",
-        # As simple-salesforce sends it: a text.
-        "exp": str(int(datetime.now(UTC).timestamp()) + 180),
-        **changes,
-    }
-    claims = {name: value for name, value in claims.items() if value is not None}
-    form = {"grant_type": JWT_BEARER, "assertion": jwt.encode(claims, key, algorithm=algorithm)}
-    return requests.post(f"{caller.base}{TOKEN}", data=form, timeout=10)
-
-
-def test_a_signed_assertion_opens_a_session(caller: Caller):
-    token = assert_jwt(caller).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{caller.base}{DATA}/limits", headers=headers, timeout=10).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("changes", "description"),
-    [
-        ({"exp": 1_700_000_000}, "assertion expired"),
-        ({"exp": None}, "invalid assertion"),
-        ({"aud": "https://test.salesforce.com"}, "audience is invalid"),
-        ({"iss": "another"}, "client identifier invalid"),
-        ({"sub": "somebody@example.com"}, "user hasn't approved this consumer"),
-        ({"key": OTHER_PRIVATE_KEY}, "invalid assertion"),
-        ({"key": "secret" * 10, "algorithm": "HS256"}, "invalid assertion"),
-    ],
-)
-def test_an_assertion_that_is_wrong_in_one_thing_is_refused(caller: Caller, changes: dict[str, Any], description: str):
-    answer = assert_jwt(caller, **changes)
-    assert answer.status_code == 400
-    assert answer.json()["error_description"] == description
-
-
-def test_without_session_nothing_is_served_but_the_versions(caller: Caller):
-    stranger = Caller(caller.base)
-    for path in (f"{DATA}/limits", f"{DATA}/sobjects/Account", f"{DATA}/nowhere"):
-        assert read_error(stranger.get(path)) == (401, "INVALID_SESSION_ID")
-    assert stranger.get("/services/data").json()[-1]["version"] == "68.0"
-    stranger.http.headers["Authorization"] = "Bearer 00D000000000001!made-up"
-    assert read_error(stranger.get(f"{DATA}/limits")) == (401, "INVALID_SESSION_ID")
-
-
-def test_sessions_end_on_demand_and_a_new_login_works(caller: Caller):
-    assert caller.get(f"{DATA}/limits").status_code == 200
-    assert caller.order("DELETE", "tokens") == {"expired": 1}
-    assert read_error(caller.get(f"{DATA}/limits")) == (401, "INVALID_SESSION_ID")
-    assert caller.log_in().get(f"{DATA}/limits").status_code == 200
 
 
 # --- paging ---
@@ -363,137 +202,6 @@ def test_describe_tells_what_a_preflight_asks(caller: Caller):
     assert fields["Legal_Entities__c"]["filterable"] is False
     basics = caller.get(f"{DATA}/sobjects/ICM__c/").json()
     assert basics["objectDescribe"]["label"] == "ICM"
-
-
-# --- limits, clock, faults, counters ---
-
-
-def test_every_answer_tells_the_api_usage(caller: Caller, org: Org):
-    for number, path in enumerate(("/limits/", "/nowhere", "/query?q=nonsense"), start=1):
-        assert caller.get(DATA + path).headers["Sforce-Limit-Info"] == f"api-usage={number}/15000"
-    org.request_limit = 4
-    assert caller.get(f"{DATA}/limits").json() == {"DailyApiRequests": {"Max": 4, "Remaining": 0}}
-    refused = caller.get(f"{DATA}/limits")
-    assert read_error(refused) == (403, "REQUEST_LIMIT_EXCEEDED")
-    assert refused.headers["Sforce-Limit-Info"] == "api-usage=4/4"
-
-
-def test_the_clock_decides_what_is_there(caller: Caller):
-    def names() -> list[str]:
-        return [row["Name"] for row in caller.query("SELECT Name FROM Account ORDER BY Name").json()["records"]]
-
-    assert len(names()) == 5
-    assert caller.order("PUT", "clock", {"at": "2026-10-25T08:00:00Z"})["at"] == "2026-10-25T08:00:00+00:00"
-    assert names() == ["Customer 1", "Customer 2"]
-    assert caller.get(f"{DATA}/limits").headers["Date"] == "Sun, 25 Oct 2026 08:00:00 GMT"
-    assert caller.query("SELECT Name FROM Account WHERE CreatedDate = TODAY").json()["totalSize"] == 1
-    assert caller.order("PUT", "clock", {"at": None})["at"] is None
-    assert len(names()) == 5
-    for wrong in ({"at": "2026-10-25T08:00:00"}, {"now": None}, {}):
-        answer = caller.http.put(f"{caller.base}/admin/salesforce/clock", json=wrong, timeout=10)
-        assert answer.status_code == 400
-
-
-def test_records_can_be_changed_by_hand(caller: Caller, org: Org):
-    account = next(iter(org.list_records("Account")))["Id"]
-    caller.order("PUT", "clock", {"at": "2026-11-09T08:00:00Z"})
-    caller.order("POST", "records/Account", {"Id": account, "Customer_Status__c": "Live"})
-    body = caller.get(f"{DATA}/sobjects/Account/{account}").json()
-    assert (body["Name"], body["Customer_Status__c"]) == ("Customer 1", "Live")
-    assert body["LastModifiedDate"] == "2026-11-09T08:00:00.000+0000"
-    url = f"{caller.base}/admin/salesforce/records/Account"
-    refused = caller.http.post(url, json={"Nmae": "x"}, timeout=10)
-    assert (refused.status_code, refused.json()) == (400, {"error": "Account has no field 'Nmae'"})
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "code"),
-    [
-        ("401", 401, "INVALID_SESSION_ID"),
-        (403, 403, "API_DISABLED_FOR_ORG"),
-        ("500", 500, "UNKNOWN_EXCEPTION"),
-        ("limit", 403, "REQUEST_LIMIT_EXCEEDED"),
-    ],
-)
-def test_faults_strike_after_some_requests_as_often_as_asked(caller: Caller, kind: object, status: int, code: str):
-    caller.order("POST", "faults", {"kind": kind, "after": 1, "times": 2})
-    assert caller.get(f"{DATA}/limits").status_code == 200
-    for _ in range(2):
-        assert read_error(caller.get(f"{DATA}/limits")) == (status, code)
-    assert caller.get(f"{DATA}/limits").status_code == 200
-    (fault,) = caller.order("GET", "faults")
-    assert fault["struck"] == 2
-
-
-def test_a_503_is_a_page_of_html(caller: Caller):
-    caller.order("POST", "faults", {"kind": "503", "times": 1})
-    answer = caller.get(f"{DATA}/limits")
-    assert answer.status_code == 503
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert "<html>" in answer.text
-
-
-def test_a_reset_breaks_the_connection_inside_the_answer(caller: Caller):
-    caller.order("POST", "faults", {"kind": "reset", "times": 1})
-    with pytest.raises(requests.RequestException):
-        caller.get(f"{DATA}/limits")
-    assert caller.get(f"{DATA}/limits").status_code == 200
-    assert caller.order("GET", "requests")["by_status"]["broken"] == 1
-
-
-def test_a_slow_answer_outlasts_an_impatient_client(caller: Caller):
-    caller.order("POST", "faults", {"kind": "slow", "seconds": 3, "times": 1})
-    with pytest.raises(requests.ReadTimeout):
-        caller.http.get(f"{caller.base}{DATA}/limits", timeout=0.3)
-    assert caller.get(f"{DATA}/limits").status_code == 200
-
-
-def test_faults_can_be_bound_to_a_window_and_a_resource_and_be_cleared(caller: Caller):
-    window = {"from": "2026-11-09T00:00:00Z", "until": "2026-11-10T00:00:00Z"}
-    caller.order("POST", "faults", {"kind": "500", "resource": "query", **window})
-    seen = {}
-    for day in (8, 9, 10):
-        caller.order("PUT", "clock", {"at": f"2026-11-{day:02d}T00:00:00Z"})
-        seen[day] = (caller.query("SELECT Id FROM Account").status_code, caller.get(f"{DATA}/limits").status_code)
-    assert seen == {8: (200, 200), 9: (500, 200), 10: (200, 200)}
-    named = caller.order("POST", "faults", {"kind": "403", "resource": "sobjects/Account/describe"})["id"]
-    assert caller.get(f"{DATA}/sobjects/Account/describe").status_code == 403
-    assert caller.get(f"{DATA}/sobjects/Case/describe").status_code == 200
-    assert caller.order("DELETE", f"faults/{named}") == {"cleared": 1}
-    assert caller.get(f"{DATA}/sobjects/Account/describe").status_code == 200
-    assert caller.order("DELETE", "faults") == {"cleared": 1}
-
-
-def test_the_login_can_fail_by_order_and_only_when_named(caller: Caller):
-    caller.order("POST", "faults", {"kind": "500"})
-    assert requests.post(f"{caller.base}{TOKEN}", data=GRANT, timeout=10).status_code == 200
-    caller.order("POST", "faults", {"kind": "401", "resource": "oauth", "times": 1})
-    refused = requests.post(f"{caller.base}{TOKEN}", data=GRANT, timeout=10)
-    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_session_id")
-
-
-def test_a_fault_nobody_knows_is_refused(caller: Caller):
-    for wrong in ({"kind": "418"}, {"kind": "500", "time": 1}, {"kind": "500", "times": 0}):
-        answer = caller.http.post(f"{caller.base}/admin/salesforce/faults", json=wrong, timeout=10)
-        assert answer.status_code == 400
-    assert caller.order("GET", "faults") == []
-
-
-def test_requests_are_counted_by_resource_without_secrets(caller: Caller):
-    caller.query("SELECT Id FROM Account")
-    caller.get(f"{DATA}/sobjects/Account/describe")
-    caller.get(f"{DATA}/sobjects/Account/{new_id('001', 1)}")
-    counted = caller.order("GET", "requests")
-    assert counted["by_resource"] == {
-        "POST oauth": 1,
-        "GET query": 1,
-        "GET sobjects/Account/describe": 1,
-        "GET sobjects/Account": 1,
-    }
-    assert (counted["total"], counted["api_usage"]) == (4, 3)
-    assert caller.http.headers["Authorization"].split()[1] not in str(counted)
-    assert caller.order("DELETE", "requests") == {"total": 0}
-    assert caller.order("GET", "requests")["total"] == 0
 
 
 # --- mounting ---

@@ -14,7 +14,7 @@
 -- views: paid_invoices
 
 with policy as (
-    select $digital_check_is_digital
+    select $digital_check_is_digital as check_counts
 ),
 
 methods as (
@@ -48,7 +48,7 @@ paid as (
         coalesce(chosen.pay_method, 'outside_coupa_pay') as pay_method,
         chosen.pay_method is not null
         and chosen.pay_method <> 'unknown'
-        and (chosen.pay_method <> 'digital_check' or policy.digital_check_is_digital) as is_digital
+        and (chosen.pay_method <> 'digital_check' or policy.check_counts) as is_digital
     from paid_invoices
     cross join policy
     inner join spans

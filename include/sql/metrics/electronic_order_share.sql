@@ -12,7 +12,7 @@
 -- parameters: email_is_electronic
 
 with policy as (
-    select $email_is_electronic
+    select $email_is_electronic as email_counts
 ),
 
 orders as (
@@ -69,7 +69,7 @@ select
     waiting.waiting_since,
     unnest(['', 'email_counted', 'email_not_counted']) as dimension,
     unnest([
-        case when policy.email_is_electronic then summary.with_email else summary.without_email end,
+        case when policy.email_counts then summary.with_email else summary.without_email end,
         summary.with_email,
         summary.without_email
     ]) as numerator

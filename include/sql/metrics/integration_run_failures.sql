@@ -11,7 +11,7 @@
 with runs as (
     select
         coalesce(start_time, created_at) as started_at,
-        coalesce(integration_code, integration_name, 'not told') as integration,
+        coalesce(nullif(integration_code, ''), integration_name, 'not told') as told_integration,
         status in ('failed', 'errored') as is_failed,
         status in ('successful', 'failed', 'errored') as is_finished
     from integration_runs
@@ -20,7 +20,7 @@ with runs as (
 finished as (
     select
         spans.span,
-        runs.integration,
+        runs.told_integration,
         runs.is_failed
     from runs
     inner join spans on runs.started_at >= spans.starts_at and runs.started_at < spans.ends_at
@@ -40,7 +40,7 @@ figures as (
     select
         spans.span,
         '' as dimension,
-        count(finished.integration) as n,
+        count(finished.told_integration) as n,
         count(*) filter (where finished.is_failed) as numerator
     from spans
     left join finished on spans.span = finished.span
@@ -48,11 +48,11 @@ figures as (
     union all
     select
         span,
-        'integration/' || integration as dimension,
+        'integration/' || told_integration as dimension,
         count(*) as n,
         count(*) filter (where is_failed) as numerator
     from finished
-    group by span, integration
+    group by span, told_integration
 )
 
 select

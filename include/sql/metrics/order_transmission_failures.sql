@@ -9,7 +9,11 @@
 -- feeds: purchase_orders
 -- parameters: listed_ids
 
-with failures as (
+with policy as (
+    select $listed_ids as most
+),
+
+failures as (
     select
         spans.span,
         purchase_orders.id,
@@ -32,10 +36,11 @@ select
     count(failures.id) as n,
     coalesce(
         string_agg(failures.po_number, ', ' order by failures.place) filter (
-            where failures.place <= $listed_ids
+            where failures.place <= policy.most
         ),
         ''
     ) as detail
 from spans
+cross join policy
 left join failures on spans.span = failures.span
 group by spans.span

@@ -17,7 +17,7 @@
 
 with policy as (
     select
-        $email_is_electronic,
+        $email_is_electronic as email_counts,
         cast($electronic_channels as varchar[]) as electronic_channels
 ),
 
@@ -28,7 +28,7 @@ known as (
         and not coalesce(suppliers.on_hold, false)
         and (
             coalesce(suppliers.po_method, '') in ('cxml', 'xml', 'buy_online')
-            or (suppliers.po_method = 'email' and policy.email_is_electronic)
+            or (suppliers.po_method = 'email' and policy.email_counts)
         )
         and (
             coalesce(suppliers.allow_inv_from_connect, false)
@@ -56,8 +56,7 @@ documents as (
             'sent_via_cxml', 'sent_via_xml', 'purchased_online'
         )
         or (
-            coalesce(purchase_orders.transmission_status, '') = 'sent_via_email'
-            and policy.email_is_electronic
+            coalesce(purchase_orders.transmission_status, '') = 'sent_via_email' and policy.email_counts
         ) as is_electronic
     from purchase_orders
     cross join policy

@@ -11,7 +11,11 @@
 -- feeds: cases
 -- parameters: aged_after_business_days
 
-with severities as (
+with policy as (
+    select $aged_after_business_days as aged_after
+),
+
+severities as (
     select unnest(['high', 'medium', 'low', 'unsorted']) as severity
 ),
 
@@ -29,12 +33,12 @@ items as (
         told.raised_at,
         told.closed_at,
         coalesce(priority_words.severity, 'unsorted') as severity,
-        told.raised_at < engagement.week_end
+        coalesce(told.raised_at < engagement.week_end, true)
         and (not told.is_closed or coalesce(told.closed_at >= engagement.week_end, false)) as is_open,
-        add_business_days(local_date(told.raised_at), $aged_after_business_days)
-        < engagement.week_sunday as is_old
+        add_business_days(local_date(told.raised_at), policy.aged_after) < engagement.week_sunday as is_old
     from told
     cross join engagement
+    cross join policy
     left join priority_words
         on priority_words.source = 'salesforce' and lower(trim(told.priority)) = priority_words.word
 ),

@@ -3,10 +3,11 @@
 -- title: ERP leg
 -- definition: The ERP took over what Coupa settled. With exported_flag: every completed payment and every approved invoice is
 --   marked exported. With integration_runs: an outbound run for the kind of record (or one that names no kind)
---   succeeded after it, and no error of that record is unresolved. Each has $erp_leg_business_days business days. An
+--   succeeded on that day or later, and no error of that record is unresolved. Each has $erp_leg_business_days business days. An
 --   invoice that was voided before its export need not be exported.
 -- judged on: the last of those days after completion or approval; it stays there when the export comes later
--- feeds: invoices; with Coupa Pay: payments; with integration_runs: integration_runs; optional: integration_errors
+-- feeds: invoices; with Coupa Pay: payments; with integration_runs: integration_runs; optional with integration_runs:
+--   integration_errors
 -- erp legs: exported_flag, integration_runs
 -- source: rule R8.7
 

@@ -1,6 +1,6 @@
 """Coupa's Core API, read only: a token, and lists by ascending id.
 
-Wire facts and their sources: Coupa Compass "Core API" and the R39 schemas. 50 records a page at most and no totals, so a
+Sources of the wire facts: Coupa Compass "Core API" and the R39 schemas. 50 records a page at most and no totals, so a
 page shorter than that is the last one; an empty list may answer 404; a fresh token may be refused for some seconds.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,8 +84,8 @@ def refuse_test_address(connection: CoupaConnection) -> None:
     found = [mark for mark in TEST_ADDRESSES if mark in connection.base_url.lower()]
     if found:
         msg = (
-            f"instance {connection.instance}: {connection.base_url} looks like a test instance ({found[0]}); production "
-            "evidence comes from production: correct the connection, or allow test instances in the settings"
+            f"instance {connection.instance}: {connection.base_url} looks like a test instance ({found[0]}); "
+            "production evidence comes from production: correct the connection, or allow test instances in the settings"
         )
         raise ConfigurationError(msg)
 
@@ -108,7 +108,7 @@ def read_page(body: bytes, after: int | None, what: str) -> list[dict[str, Any]]
     for record in records:
         record_id = record.get("id") if isinstance(record, dict) else None
         if type(record_id) is not int:
-            msg = f"{what}: a record has no numeric id ({orjson.dumps(record)[:80]!r}), so it can be neither kept nor paged"
+            msg = f"{what}: a record has no numeric id ({orjson.dumps(record)[:60]!r}), so it cannot be paged by"
             raise ContractError(msg)
         if last is not None and record_id <= last:
             msg = f"{what}: id {record_id} follows id {last}: the server repeats a page or ignores id[gt] or order_by"
@@ -154,9 +154,9 @@ class CoupaClient:
     def read_list(self, contract: Contract, query: Mapping[str, str], after: int | None = None) -> Page:
         """Return the first page of the records that match `query` (Coupa's filters) with ids greater than `after`.
 
-        Asks for the contract's fields only. Raises TransientError or RateLimitedError when the policy's attempts are used
-        up; LoginRefusedError; AccessDeniedError naming the scope; ResourceMissingError where the resource itself is not
-        there; ContractError where the server keeps answering something else than what was asked.
+        Asks for the contract's fields only. Raises TransientError or RateLimitedError when the policy's attempts are
+        used up; LoginRefusedError; AccessDeniedError naming the scope; ResourceMissingError where the resource itself
+        is not there; ContractError where the server keeps answering something else than what was asked.
         """
         what = f"instance {self.instance}, {contract.resource}"
         parameters = {
@@ -254,7 +254,7 @@ class CoupaClient:
         if response.status_code == 200:
             return _read_token(response, what)
         if response.status_code == 404:
-            msg = f"{what}: there is no token endpoint at {self._session.token_url}; correct connection coupa_{self.instance}"
+            msg = f"{what}: nothing answers at {self._session.token_url}; correct connection coupa_{self.instance}"
             raise ConfigurationError(msg)
         if "invalid_scope" in response.text:
             msg = (
@@ -312,14 +312,14 @@ class _Token:
 
 
 class _TokenCache:
-    """This process's tokens: one for each connection, fetched by one thread while the others wait for it."""
+    """The tokens of this process: one for each connection, fetched by one thread while the others wait for it."""
 
     def __init__(self) -> None:
         self._tokens: dict[CoupaConnection, _Token] = {}
         self._locks: dict[CoupaConnection, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, connection: CoupaConnection, fetch: Any) -> _Token:  # noqa: ANN401 - Callable[[], _Token]
+    def get(self, connection: CoupaConnection, fetch: Callable[[], _Token]) -> _Token:
         with self._lock:
             lock = self._locks.setdefault(connection, threading.Lock())
         with lock:
@@ -339,7 +339,7 @@ _tokens = _TokenCache()
 
 
 def _read_token(response: requests.Response, what: str) -> _Token:
-    """Raises TransientError for an answer without a token, such as a maintenance page."""
+    """Read a token; raise TransientError for an answer without a token, such as a maintenance page."""
     try:
         answer = orjson.loads(response.content)
         text, lifetime = str(answer["access_token"]), float(answer.get("expires_in", TOKEN_LIFETIME))

@@ -78,7 +78,8 @@ def shared_limiter(name: str, per_second: float | None) -> RateLimiter:
 def request_with_retries(attempt: Callable[[], T], policy: RequestPolicy, what: str) -> T:
     """Call `attempt` until it raises no TransientError; after the policy's attempts, the last one is raised.
 
-    `what` names the instance and the resource. A `Retry-After` is obeyed up to the policy's longest, and never shortened.
+    `what` names the instance and the resource. A `Retry-After` is never shortened; one longer than the policy's longest
+    ends the attempts at once.
     """
     waiting = tenacity.wait_exponential_jitter(
         initial=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait
@@ -107,7 +108,9 @@ def request_with_retries(attempt: Callable[[], T], policy: RequestPolicy, what: 
     )(attempt)
 
 
-def send_once(session: requests.Session, request: requests.PreparedRequest, policy: RequestPolicy, what: str) -> requests.Response:  # fmt: skip
+def send_once(
+    session: requests.Session, request: requests.PreparedRequest, policy: RequestPolicy, what: str
+) -> requests.Response:
     """Send one request and read its whole body, without following redirects.
 
     Raises TransientError for time-outs, resets, bodies cut short and passing statuses (RateLimitedError where the other

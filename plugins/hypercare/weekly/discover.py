@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from hypercare.errors import ConfigurationError
 from hypercare.ledger import tables
 from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.faults import Fault, open_faults, record_faults
 from hypercare.ledger.roster import connected_since, read_engagements, record_engagements
 from hypercare.model import Engagement
 from hypercare.policy import Policy
@@ -29,6 +30,11 @@ def discover_work(runtime: Runtime, request: RunRequest) -> list[Batch]:
     Raises ConfigurationError for an engagement that nobody has.
     """
     refresh_engagements(runtime, request.as_of)
+    return plan_work(runtime, request)
+
+
+def plan_work(runtime: Runtime, request: RunRequest) -> list[Batch]:
+    """Return the batches of a run for the engagements that the ledger knows."""
     known = _select(read_engagements(runtime.engine), request.engagements)
     items = _restated(known, request) or [
         item for engagement in known for item in _due(runtime, engagement, request) if request.week in (None, item.week)
@@ -56,11 +62,14 @@ def _due(runtime: Runtime, engagement: Engagement, request: RunRequest) -> list[
 
 
 def refresh_engagements(runtime: Runtime, as_of: datetime) -> None:
-    """Read the engagements in hypercare from Salesforce into the ledger."""
+    """Read the engagements in hypercare from Salesforce into the ledger; records that can't be read become faults."""
     from hypercare.systems.salesforce import open_salesforce  # noqa: PLC0415 - simple_salesforce
 
-    current = open_salesforce(runtime.settings).read_engagements()
-    record_engagements(runtime.engine, current, as_of)
+    found = open_salesforce(runtime.settings).read_engagements()
+    faults = [Fault(name, "engagements", "engagement", words, (name,)) for name, words in found.problems]
+    names = {fault.subject for fault in faults} | {fault.subject for fault in open_faults(runtime.engine)}
+    record_faults(runtime.engine, as_of, faults, checked=names, causes=["engagement"])
+    record_engagements(runtime.engine, found.engagements, as_of)
 
 
 def due_weeks(

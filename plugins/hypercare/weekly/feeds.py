@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from hypercare.contracts import Contract
+from hypercare.lake import Manifest
 from hypercare.ledger.pulls import PullRecord, read_pulls
 from hypercare.model import Engagement, FeedHealth, FeedState
 from hypercare.policy import Policy
+from hypercare.pulling import pull_id
 from hypercare.runtime import Runtime
 from hypercare.week_views import TypedPull
 
-PULL_FORMAT = "%Y%m%dT%H%M%SZ"
 WORST_FIRST = (
     FeedState.REFUSED,
     FeedState.ABSENT,
@@ -21,11 +22,6 @@ WORST_FIRST = (
     FeedState.INVALID,
     FeedState.VALID,
 )
-
-
-def pull_id(as_of: datetime) -> str:
-    """Return the id of a run's pulls: its as_of in UTC, so that ids sort by time."""
-    return as_of.astimezone(UTC).strftime(PULL_FORMAT)
 
 
 def applicable_feeds(engagement: Engagement, contracts: Mapping[str, Contract]) -> list[Contract]:
@@ -38,18 +34,29 @@ def owners_of(engagement: Engagement, contract: Contract) -> tuple[str, ...]:
     return engagement.instances if contract.system == "coupa" else (engagement.id,)
 
 
+def required_feeds(runtime: Runtime, engagement: Engagement) -> frozenset[str]:
+    """Return the feeds without which a week of this engagement, or its action items, would be UNKNOWN."""
+    policy = runtime.policy.for_engagement(engagement)
+    return frozenset({*policy.list_required_feeds(engagement), *policy.action_items.required_sources})
+
+
 def read_owned_pulls(runtime: Runtime, engagement: Engagement, as_of: datetime) -> list[PullRecord]:
     """Return every pull of an engagement's instances and of itself, up to a run."""
     return read_pulls(runtime.engine, [*engagement.instances, engagement.id], pull_id(as_of))
 
 
-def typed_pulls(runtime: Runtime, pulls: Iterable[PullRecord]) -> list[TypedPull]:
-    """Return the published ones as files that DuckDB can read."""
-    return [
-        TypedPull(p.feed, p.owner, p.pull, runtime.lake.duckdb_path(p.path), p.observed_at)
-        for p in pulls
-        if p.outcome == "published" and p.observed_at is not None
-    ]
+def published_pulls(runtime: Runtime, engagement: Engagement, as_of: datetime) -> list[Manifest]:
+    """Return the published pulls that an engagement's evidence rests on as of a run, references included."""
+    feeds = [contract.feed for contract in applicable_feeds(engagement, runtime.contracts)]
+    owners = [*engagement.instances, engagement.id]
+    return [m for owner in owners for m in runtime.lake.manifests(owner, feeds, pull_id(as_of))]
+
+
+def typed_pulls(runtime: Runtime, engagement: Engagement, as_of: datetime) -> list[TypedPull]:
+    """Return the same as files that DuckDB can read."""
+    feeds = [contract.feed for contract in applicable_feeds(engagement, runtime.contracts)]
+    owners = [*engagement.instances, engagement.id]
+    return [pull for owner in owners for pull in runtime.lake.typed_pulls(owner, feeds, pull_id(as_of))]
 
 
 def feed_healths(
@@ -60,13 +67,11 @@ def feed_healths(
     as_of: datetime,
 ) -> tuple[FeedHealth, ...]:
     """Return the state of each feed of an engagement as of a run, the worst over its instances, with the reason."""
-    required = {*policy.list_required_feeds(engagement), *policy.action_items.required_sources}
+    required = set(policy.list_required_feeds(engagement))
     current = {(pull.feed, pull.owner): pull for pull in pulls if pull.pull == pull_id(as_of)}
     healths = []
     for contract in applicable_feeds(engagement, contracts):
-        states = [
-            (*_state(current.get((contract.feed, owner))), owner) for owner in owners_of(engagement, contract)
-        ]
+        states = [(*_state(current.get((contract.feed, owner))), owner) for owner in owners_of(engagement, contract)]
         state, reason, owner = min(states, key=lambda entry: WORST_FIRST.index(entry[0]))
         words = f"{owner}: {reason}" if reason and contract.system == "coupa" else reason
         healths.append(FeedHealth(contract.feed, state, required=contract.feed in required, reason=words))

@@ -36,7 +36,9 @@ def check_run(runtime: Runtime, as_of: datetime, task_states: Mapping[str, Any])
     record_run(runtime.engine, as_of, len(new))
     for note in notes:
         log.warning("%s", note)
-    problems = [f"new: {say_fault(fault)}" for fault in new] + [f"task {name} is broken, see its log" for name in broken]
+    problems = [f"new: {say_fault(fault)}" for fault in new] + [
+        f"task {name} is broken, see its log" for name in broken
+    ]
     if problems:
         raise UnhealthyRunError("\n".join(["this run met something new:", *problems, *notes]))
     return notes

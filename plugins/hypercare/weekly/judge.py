@@ -5,45 +5,39 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
-
-from hypercare.action_items import read_items
 from hypercare.business_calendar import holidays_between
-from hypercare.canonical import plain
 from hypercare.errors import HypercareError
 from hypercare.gate import judge_exit
-from hypercare.ledger import tables
 from hypercare.ledger.decisions import read_action_items, record_action_items, record_decision
 from hypercare.ledger.evidence import Revision, latest_revisions
-from hypercare.ledger.faults import Fault
+from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.roster import read_engagements
 from hypercare.ledger.waivers import read_waivers
 from hypercare.model import ActionItem, Engagement, Judgement
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
-from hypercare.weekly.feeds import read_owned_pulls
+from hypercare.weekly.items import read_items
 from hypercare.weeks import Week
 
 log = logging.getLogger(__name__)
 
 
-def judge_engagements(
-    runtime: Runtime, as_of: datetime, engagements: Sequence[str] | None = None
-) -> tuple[int, list[Fault]]:
-    """Judge every engagement in hypercare (or those ids) with evidence of this run.
+def judge_all(runtime: Runtime, as_of: datetime) -> int:
+    """Judge every engagement in hypercare whose evidence this run changed; return how many decisions were appended.
 
-    Returns how many decisions were appended, and what went wrong for whom.
+    What went wrong for whom is recorded as a fault.
     """
     appended, faults = 0, []
-    for engagement in read_engagements(runtime.engine, engagements):
+    everyone = read_engagements(runtime.engine)
+    for engagement in everyone:
         try:
             appended += _judge_engagement(runtime, engagement, as_of)
         except HypercareError as error:
             log.exception("judging %s failed", engagement.name)
             faults.append(Fault(engagement.id, "", "judge", str(error), (engagement.name,)))
-    return appended, faults
+    record_faults(runtime.engine, as_of, faults, checked=[e.id for e in everyone], causes=["judge"])
+    return appended
 
 
 def _judge_engagement(runtime: Runtime, engagement: Engagement, as_of: datetime) -> int:

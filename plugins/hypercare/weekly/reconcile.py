@@ -66,9 +66,7 @@ def _reconcile_week(step: EngagementStep, views: WeekViews, item: WorkItem, chec
     return reconcile_week(views, item.week, step.engagement, step.feeds, checks, sql_parameters(step.policy))
 
 
-def _freeze(
-    step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation, words: str
-) -> None:
+def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation, words: str) -> None:
     """Seal a revision, unless it repairs nothing."""
     key = next_key(step, item, before)
     evidence = WeekEvidence(

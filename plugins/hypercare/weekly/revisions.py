@@ -32,9 +32,7 @@ def opening_values(step: EngagementStep, item: WorkItem, words: str) -> dict[str
         "reason": item.reason.value,
         "words": words,
         "as_of": step.as_of,
-        "pulls": [
-            [pull.feed, pull.owner, pull.pull, pull.digest] for pull in step.pulls if pull.outcome == "published"
-        ],
+        "pulls": [[pull.feed, pull.owner, pull.pull, pull.digest] for pull in step.pulls],
         "feeds": plain(step.feeds),
         "facts": {},
     }

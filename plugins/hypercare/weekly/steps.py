@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import duckdb
+
 from hypercare.errors import HypercareError, LeaseLostError
-from hypercare.ledger.faults import Fault
+from hypercare.lake import Manifest
+from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.leases import Lease, take_lease
-from hypercare.ledger.pulls import PullRecord
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedHealth
 from hypercare.policy import Policy
 from hypercare.runtime import Runtime
 from hypercare.week_views import WeekViews
-from hypercare.weekly.feeds import feed_healths, read_owned_pulls, typed_pulls
+from hypercare.weekly.feeds import feed_healths, published_pulls, read_owned_pulls, typed_pulls
 from hypercare.weekly.work import Batch, WorkItem
 
 log = logging.getLogger(__name__)
@@ -32,15 +34,17 @@ class EngagementStep:
     policy: Policy
     as_of: datetime
     items: tuple[WorkItem, ...]
-    pulls: tuple[PullRecord, ...]
+    pulls: tuple[Manifest, ...]
     feeds: tuple[FeedHealth, ...]
     lease: Lease
 
     @contextmanager
     def open_views(self) -> Iterator[WeekViews]:
         """Open the engagement's records as SQL tables."""
-        pulls = typed_pulls(self.runtime, self.pulls)
-        with WeekViews(self.engagement, self.runtime.contracts, pulls, self.runtime.lake.connect_duckdb()) as views:
+        connection = duckdb.connect()
+        self.runtime.lake.attach(connection)
+        pulls = typed_pulls(self.runtime, self.engagement, self.as_of)
+        with WeekViews(self.engagement, self.runtime.contracts, pulls, connection) as views:
             yield views
 
 
@@ -60,19 +64,20 @@ def each_engagement(
         except HypercareError as error:
             log.exception("%s of %s failed", cause, engagement.name)
             faults.append(Fault(engagement.id, "", cause, str(error), (engagement.name,)))
+    record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=[cause])
     return faults
 
 
 def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: datetime) -> EngagementStep:
     policy = runtime.policy.for_engagement(engagement)
-    pulls = read_owned_pulls(runtime, engagement, as_of)
+    records = read_owned_pulls(runtime, engagement, as_of)
     return EngagementStep(
         runtime=runtime,
         engagement=engagement,
         policy=policy,
         as_of=as_of,
         items=tuple(item for item in batch.items if item.engagement == engagement.id),
-        pulls=tuple(pulls),
-        feeds=feed_healths(engagement, runtime.contracts, policy, pulls, as_of),
+        pulls=tuple(published_pulls(runtime, engagement, as_of)),
+        feeds=feed_healths(engagement, runtime.contracts, policy, records, as_of),
         lease=take_lease(runtime.engine, f"week:{engagement.id}"),
     )

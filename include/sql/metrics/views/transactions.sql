@@ -2,6 +2,14 @@
 -- holds: every document with the date by which it belongs to a week, its currency and its amount (null where
 --   its status takes it out: drafts, cancelled, rejected and voided ones)
 
+with lines as (
+    select
+        purchase_order_id,
+        sum(total) as total
+    from order_lines
+    group by purchase_order_id
+)
+
 select
     'requisitions' as feed,
     submitted_at as happened_at,
@@ -15,13 +23,7 @@ select
     purchase_orders.currency_code,
     case when purchase_orders.status not in ('draft', 'cancelled', 'error') then lines.total end as amount
 from purchase_orders
-left join (
-    select
-        purchase_order_id,
-        sum(total) as total
-    from order_lines
-    group by purchase_order_id
-) as lines on purchase_orders.id = lines.purchase_order_id
+left join lines on purchase_orders.id = lines.purchase_order_id
 union all
 select
     'receipts' as feed,
@@ -33,7 +35,9 @@ where type like 'Receiving%' or type = 'InventoryReceipt'
 union all
 select
     case
-        when coalesce(is_credit_note, false) or coalesce(document_type, '') = 'Credit Note' then 'credit_notes'
+        when
+            coalesce(is_credit_note, false) or coalesce(document_type, '') = 'Credit Note'
+            then 'credit_notes'
         else 'invoices'
     end as feed,
     created_at as happened_at,

@@ -20,7 +20,7 @@ shown as (
     select
         documents.key,
         document_entries.entry_id,
-        document_entries.entered_on,
+        coalesce(document_entries.entered_on, documents.approved_on, documents.paid_on) as entered_on,
         abs(document_entries.amount) * case
             when documents.is_credit_note or document_entries.amount >= 0 then 1 else -1
         end as amount

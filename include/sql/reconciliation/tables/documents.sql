@@ -6,8 +6,8 @@
 --   seen marked paid. size: what it is about, always positive; sign: -1 for credit notes. The size is the total with
 --   taxes, or the amount due where that is lower for another reason than being paid (withheld taxes; some tenants
 --   lower it with each payment instead). An expense report belongs to the legal entity of its lines, the first by name
---   where they differ. via_coupa_pay: Coupa Pay is where its payment is looked for: bought, and the channel names it, or
---   is blank, or a payment exists. shows_payments: its instance writes payments on invoices at all; where
+--   where they differ. via_coupa_pay: Coupa Pay is where its payment is looked for: bought, and its channel names it, or no
+--   such document of the instance has a channel, or a payment exists. shows_payments: its instance writes payments on invoices at all; where
 --   it does not, the paid mark is all there is to compare with.
 
 with steps as (
@@ -149,6 +149,9 @@ dated as (
         plain.*,
         settled.shown,
         lined.completed,
+        bool_or(coalesce(plain.payment_channel, '') <> '') over (
+            partition by plain.instance, split_part(plain.key, ':', 1)
+        ) as names_channels,
         case
             when plain.is_approved then coalesce(last_steps.approved_at, seen.approved_at, plain.created_at)
             when (plain.is_held or plain.is_ended) and seen.approved_at is not null
@@ -191,7 +194,7 @@ select
     local_date(dated.paid_at) as paid_on,
     local_date(dated.held_at) as held_on,
     engagement.has_coupa_pay and (
-        coalesce(dated.payment_channel, '') = ''
+        not dated.names_channels
         or dated.payment_channel ilike '%coupa%pay%'
         or dated.key in (select document_key from payment_lines where document_key is not null)
     ) as via_coupa_pay,

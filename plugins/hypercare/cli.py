@@ -1,0 +1,231 @@
+"""The command line: runs without Airflow what its tasks run, and shows what the ledger holds."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from hypercare.canonical import plain
+from hypercare.errors import HypercareError
+from hypercare.ledger import tables
+from hypercare.ledger.chain import verify_chain
+from hypercare.ledger.contents import digest_contents
+from hypercare.ledger.database import migrate
+from hypercare.ledger.roster import read_engagements
+from hypercare.runtime import Runtime, open_runtime
+from hypercare.verdicts import read_standings
+from hypercare.weekly.request import RunRequest, parse_request
+from hypercare.weekly.work import Batch
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console()
+
+AsOf = Annotated[str | None, typer.Option(help="Judge what is due at this instant; default: now.")]
+WeekOption = Annotated[str | None, typer.Option(help="Only this ISO week, such as 2026-W46.")]
+Engagements = Annotated[list[str] | None, typer.Option("--engagement", help="Name or ICM id; may be repeated.")]
+Restate = Annotated[str, typer.Option(help="Compute the week again although it stands: the reason.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _run_step(step: Callable[[Runtime, RunRequest], Iterable[str]], request: RunRequest) -> None:
+    try:
+        with open_runtime() as runtime:
+            migrate(str(runtime.engine.url.render_as_string(hide_password=False)))
+            lines = list(step(runtime, request))
+    except HypercareError as error:
+        console.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from error
+    for line in lines or ["nothing is due"]:
+        console.print(line)
+
+
+def _request(as_of: str | None, week: str | None, engagements: list[str] | None, restate: str = "") -> RunRequest:
+    params = {"as_of": as_of, "week": week, "engagements": engagements, "restate": restate}
+    try:
+        return parse_request(params, datetime.now(UTC))
+    except HypercareError as error:
+        console.print(f"[red]{error}[/]")
+        raise typer.Exit(2) from error
+
+
+def _each_batch(runtime: Runtime, request: RunRequest, handle: Callable[[Batch], Sequence[Any]]) -> Iterable[str]:
+    from hypercare.weekly.discover import plan_work  # noqa: PLC0415 - DuckDB, and only these verbs need it
+
+    for batch in plan_work(runtime, request):
+        for found in handle(batch) or [f"{batch.label}: done"]:
+            yield str(found)
+
+
+@app.command()
+def pull(as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = "") -> None:
+    """Read the engagements from Salesforce and pull every feed that is due."""
+    from hypercare.weekly.discover import discover_work  # noqa: PLC0415
+    from hypercare.weekly.pull import pull_batch  # noqa: PLC0415
+
+    def step(runtime: Runtime, request: RunRequest) -> Iterable[str]:
+        for batch in discover_work(runtime, request):
+            faults = pull_batch(runtime, batch, request.as_of)
+            yield from [f"{fault.subject} {fault.feed}: {fault.words}" for fault in faults] or [
+                f"{batch.label}: pulled"
+            ]
+
+    _run_step(step, _request(as_of, week, engagement, restate))
+
+
+@app.command()
+def validate(
+    as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = ""
+) -> None:
+    """Validate what was pulled."""
+    from hypercare.weekly.validate import validate_feeds_of_batch  # noqa: PLC0415
+
+    _run_step(
+        lambda runtime, request: _each_batch(
+            runtime, request, lambda batch: validate_feeds_of_batch(runtime, batch, request.as_of)
+        ),
+        _request(as_of, week, engagement, restate),
+    )
+
+
+@app.command()
+def measure(as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = "") -> None:
+    """Compute the adoption metrics of every due week."""
+    from hypercare.weekly.measure import measure_batch  # noqa: PLC0415
+
+    _run_step(
+        lambda runtime, request: _each_batch(
+            runtime, request, lambda batch: measure_batch(runtime, batch, request.as_of, request.restate)
+        ),
+        _request(as_of, week, engagement, restate),
+    )
+
+
+@app.command()
+def reconcile(
+    as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = ""
+) -> None:
+    """Reconcile every due week and freeze its evidence."""
+    from hypercare.weekly.reconcile import reconcile_batch  # noqa: PLC0415
+
+    _run_step(
+        lambda runtime, request: _each_batch(
+            runtime, request, lambda batch: reconcile_batch(runtime, batch, request.as_of, request.restate)
+        ),
+        _request(as_of, week, engagement, restate),
+    )
+
+
+@app.command()
+def judge(as_of: AsOf = None) -> None:
+    """Judge every engagement whose evidence the run of that instant changed."""
+    from hypercare.weekly.judge import judge_all  # noqa: PLC0415
+
+    _run_step(
+        lambda runtime, request: [f"{judge_all(runtime, request.as_of)} decisions recorded"],
+        _request(as_of, None, None),
+    )
+
+
+@app.command()
+def verdicts(as_json: AsJson = False) -> None:
+    """Show every engagement: weeks, cycle, gate, reasons."""
+    with open_runtime() as runtime:
+        rows = [
+            {
+                "engagement": standing.engagement.name,
+                **{str(line.week): line.verdict for line in standing.weeks},
+                "cycle": standing.cycle,
+                "gate": standing.state,
+                "reason": standing.reasons[0] if standing.reasons else "",
+            }
+            for standing in read_standings(runtime.engine)
+        ]
+    _show("Verdicts", rows, as_json=as_json)
+
+
+@app.command()
+def metrics(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
+    """Show the adoption metrics of an engagement's week (default: its latest)."""
+    _show_of_week(tables.metrics, engagement, week, ["metric", "span", "dimension"], as_json=as_json)
+
+
+@app.command()
+def checks(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
+    """Show the reconciliation checks of an engagement's week (default: its latest)."""
+    _show_of_week(tables.checks, engagement, week, ["check"], as_json=as_json)
+
+
+@app.command()
+def exceptions(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
+    """Show the exceptions of an engagement's week (default: its latest)."""
+    _show_of_week(tables.exceptions, engagement, week, ["check", "key"], as_json=as_json)
+
+
+@app.command(name="verify-ledger")
+def verify_ledger() -> None:
+    """Check the hash chain of every engagement; name the first broken link."""
+    with open_runtime() as runtime:
+        broken = verify_chain(runtime.engine)
+        count = len(read_engagements(runtime.engine))
+    for link in broken:
+        console.print(f"[red]{link.engagement}: link {link.sequence} ({link.subject}): {link.reason}[/]")
+    if broken:
+        raise typer.Exit(1)
+    console.print(f"the chains of {count} engagements hold")
+
+
+@app.command()
+def digest(as_json: AsJson = False) -> None:
+    """Print a digest of what ledger and lake hold, free of clock times and paths."""
+    with open_runtime() as runtime:
+        found = digest_contents(runtime.engine, runtime.lake)
+    _show("Contents", [{"part": name, "sha256": value} for name, value in found.items()], as_json=as_json)
+
+
+def _show_of_week(table: Any, engagement: str, week: str | None, order: list[str], *, as_json: bool) -> None:  # noqa: ANN401
+    with open_runtime() as runtime, runtime.engine.connect() as connection:
+        ids = [e.id for e in read_engagements(runtime.engine) if engagement in (e.id, e.name)]
+        if not ids:
+            console.print(f"[red]no engagement is called {engagement}; see `hypercare verdicts`[/]")
+            raise typer.Exit(2)
+        revisions = tables.week_revisions
+        query = select(revisions.c.week, revisions.c.revision).where(
+            revisions.c.engagement == ids[0], revisions.c.sealed
+        )
+        query = query.where(revisions.c.week == week) if week else query
+        latest = connection.execute(
+            query.order_by(revisions.c.week.desc(), revisions.c.revision.desc()).limit(1)
+        ).first()
+        if latest is None:
+            console.print(f"[red]{engagement}: no evidence of {week or 'any week'} yet[/]")
+            raise typer.Exit(1)
+        same = (table.c.engagement == ids[0]) & (table.c.week == latest.week) & (table.c.revision == latest.revision)
+        found = connection.execute(select(table).where(same).order_by(*order))
+        rows = [{name: value for name, value in row._mapping.items() if name != "engagement"} for row in found]
+    _show(f"{engagement} {latest.week} revision {latest.revision}", rows, as_json=as_json)
+
+
+def _show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(json.dumps([plain(row) for row in rows], ensure_ascii=False))
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = [name for name in names if any(row.get(name) not in (None, "") for row in rows)]
+    table = Table(*names, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
+    console.print(table)
+
+
+@app.callback()
+def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")] = False) -> None:
+    """Bring newly live customers safely out of hypercare."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s")

@@ -1,0 +1,392 @@
+"""Validation of what was pulled: each feed against its contract, for a batch of instances at once.
+
+The records that stand now (the last version of each, over an instance's pulls) are checked by Great Expectations, once a
+feed and batch; what fails is laid at its own instance's door. Three outcomes are kept apart: a rule passed, the data
+failed it, or the check itself broke. What looked at nothing has not passed.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from hypercare.contracts import Contract
+from hypercare.errors import ContractError
+from hypercare.model import FeedState
+from hypercare.quality_expectations import Outcome, run_suite
+from hypercare.quality_records import (
+    Failing,
+    FailingRow,
+    FeedPulls,
+    count_applicable,
+    fetch_frame,
+    find_failing,
+    find_lacking_columns,
+    load_records,
+)
+from hypercare.quality_statistics import (
+    KnownKeys,
+    Measure,
+    ValidationLimits,
+    check_measures,
+    measure_columns,
+    measure_past,
+    measure_references,
+)
+from hypercare.quality_suites import Check, Severity, list_checks, suite_document
+
+__all__ = ["FeedPulls", "FeedValidation", "RuleResult", "ValidationLimits", "validate_batch"]
+
+SAMPLE = 5
+VALUES_SHOWN = 5
+LONGEST_VALUE = 60
+MAIL_ADDRESS = re.compile(r"\S+@\S+")
+NOTHING = Failing(0, ())
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What one rule came to for one feed of one instance."""
+
+    feed: str
+    instance: str
+    rule: str
+    """`invoices.currency_is_iso`."""
+    kind: str
+    severity: Severity
+    outcome: Literal["passed", "failed", "broke"]
+    evaluated: int
+    """Records looked at; a rule that applies to no record of an instance has no result there."""
+    unexpected: int = 0
+    sample: tuple[str, ...] = ()
+    """Up to five ids."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class FeedValidation:
+    """How one feed of one instance stands after validation."""
+
+    feed: str
+    instance: str
+    state: FeedState
+    """VALID, INVALID or BROKEN."""
+    reason: str
+    """Names rule, count, sample ids and what to do; for a VALID feed its warnings, or nothing."""
+    rules: tuple[RuleResult, ...]
+    failing_rows_path: str | None = None
+    """CSV of rule, id, column and value; None when nothing failed or no folder was given."""
+
+
+@dataclass
+class Findings:
+    """What was found of one feed and instance so far."""
+
+    feed: FeedPulls
+    rows: int = 0
+    results: list[RuleResult] = field(default_factory=list)
+    row_rules: int = 0
+    """How many of the results are of records."""
+    failing: list[tuple[str, FailingRow]] = field(default_factory=list)
+
+    def add_break(self, rule: str, kind: str, severity: Severity, why: str) -> None:
+        """Note that a check could not be carried out."""
+        name = f"{self.feed.feed}.{rule}" if "." not in rule else rule
+        message = f"the check broke: {_first_line(why)}"
+        self.results.append(
+            RuleResult(self.feed.feed, self.feed.instance, name, kind, severity, "broke", 0, 0, (), message)
+        )
+
+    def add(self, rule: str, kind: str, severity: Severity, evaluated: int, failing: Failing, message: str) -> None:
+        """Note that a check was carried out over `evaluated` things, and what failed it."""
+        self.results.append(
+            RuleResult(
+                self.feed.feed,
+                self.feed.instance,
+                rule,
+                kind,
+                severity,
+                "failed" if failing.total else "passed",
+                evaluated,
+                failing.total,
+                _sample(failing.rows),
+                message if failing.total else f"holds for all {evaluated} looked at",
+            )
+        )
+        self.failing += [(rule, row) for row in failing.rows]
+
+
+def validate_batch(
+    contracts: Mapping[str, Contract],
+    batch: Sequence[FeedPulls],
+    failing_rows_folder: Path | None = None,
+    connect: Callable[[], duckdb.DuckDBPyConnection] = duckdb.connect,
+    limits: ValidationLimits = ValidationLimits(),  # noqa: B008 - frozen
+) -> list[FeedValidation]:
+    """Validate the feeds of several instances; return one answer for each entry of `batch`, in its order.
+
+    `connect` returns a DuckDB connection that can open the typed files; it is closed at the end. References are checked
+    where the other feed of the same instance is in the batch, too. Raises ContractError when a contract's rule is wrong
+    (its name says which), and ValueError when a feed of an instance is there twice or a file belongs to none of its pulls.
+    """
+    found = {(feed.feed, feed.instance): Findings(feed) for feed in batch}
+    if len(found) != len(batch):
+        msg = "a feed of an instance stands twice in the batch"
+        raise ValueError(msg)
+    by_feed: dict[str, list[FeedPulls]] = {}
+    for feed in batch:
+        by_feed.setdefault(feed.feed, []).append(feed)
+    checks = {name: list_checks(_contract(contracts, name)) for name in by_feed}
+    measures: list[Measure] = []
+    with connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        keys = KnownKeys(connection, contracts, by_feed)
+        for name, feeds in by_feed.items():
+            run = FeedRun(connection, contracts[name], checks[name], keys, limits, found)
+            measures += run.check([feed for feed in feeds if feed.pulls])
+    _settle(measures, found)
+    return [_conclude(found[feed.feed, feed.instance], failing_rows_folder) for feed in batch]
+
+
+@dataclass(frozen=True)
+class FeedRun:
+    """The checks of one feed on its way through a batch."""
+
+    connection: duckdb.DuckDBPyConnection
+    contract: Contract
+    checks: tuple[Check, ...]
+    keys: KnownKeys
+    limits: ValidationLimits
+    found: dict[tuple[str, str], Findings]
+
+    def check(self, feeds: Sequence[FeedPulls]) -> list[Measure]:
+        """Check these instances, one by one where together something breaks; return the measures still to be checked."""
+        if not feeds:
+            return []
+        attempt = {feed.instance: Findings(feed) for feed in feeds}
+        try:
+            measures = self._check_together(feeds, attempt)
+        except duckdb.Error as error:
+            measures = []
+            for finding in attempt.values():
+                finding.add_break("readable", "records", "critical", f"the typed files cannot be read: {error}")
+        broke = any(result.outcome == "broke" for finding in attempt.values() for result in finding.results)
+        if broke and len(feeds) > 1:
+            return [measure for feed in feeds for measure in self.check([feed])]
+        for feed in feeds:
+            self.found[feed.feed, feed.instance] = attempt[feed.instance]
+        return measures
+
+    def _check_together(self, feeds: Sequence[FeedPulls], attempt: Mapping[str, Findings]) -> list[Measure]:
+        measures = [measure for feed in feeds for measure in measure_columns(self.contract, feed)]
+        for owner, names in find_lacking_columns(self.connection, self.contract, feeds).items():
+            why = f"the newest typed file lacks {', '.join(names)}: type it again with contract version {self.contract.version}"
+            attempt[owner].add_break("typed_columns", "records", "critical", why)
+        load_records(self.connection, self.contract, feeds)
+        rows, applicable = self._count()
+        for owner, count in rows.items():
+            attempt[owner].rows = count
+        if sum(rows.values()) > self.limits.rows_in_frame:
+            measures += self._count_failing(attempt, applicable)
+        elif rows:
+            self._check_frame(attempt, applicable)
+        measures += measure_past(self.connection, self.contract, feeds, self.limits)
+        return measures + measure_references(self.connection, self.contract, feeds, self.keys, self.limits)
+
+    def _count(self) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        try:
+            return count_applicable(self.connection, self.checks)
+        except duckdb.Error:
+            for check in self.checks:
+                try:
+                    count_applicable(self.connection, [check])
+                except duckdb.Error as error:
+                    msg = f"contract {self.contract.feed}: rule {check.rule}: {check.where!r} is no condition: {error}"
+                    raise ContractError(msg) from error
+            raise
+
+    def _check_frame(self, attempt: Mapping[str, Findings], applicable: Mapping[tuple[str, str], int]) -> None:
+        """Let Great Expectations look at the records, and find the failing ones of each rule that it says fails."""
+        outcomes = run_suite(fetch_frame(self.connection, self.checks), suite_document(self.contract, self.checks))
+        for check in self.checks:
+            outcome = outcomes[check.rule]
+            failing: dict[str, Failing] = {}
+            if not outcome.fault and outcome.unexpected:
+                failing = find_failing(self.connection, check, self.limits.failing_rows_kept)
+            looked_at = sum(applicable.get((owner, check.rule), 0) for owner in attempt)
+            fault = _disagreement(outcome, looked_at, sum(one.total for one in failing.values()))
+            for owner, finding in attempt.items():
+                evaluated = applicable.get((owner, check.rule), 0)
+                if fault:
+                    finding.add_break(check.rule, check.kind, check.severity, fault)
+                elif evaluated:
+                    one = failing.get(owner, NOTHING)
+                    finding.row_rules += 1
+                    finding.add(
+                        check.rule, check.kind, check.severity, evaluated, one, describe_failing(check, evaluated, one)
+                    )
+
+    def _count_failing(
+        self, attempt: Mapping[str, Findings], applicable: Mapping[tuple[str, str], int]
+    ) -> list[Measure]:
+        """Count in DuckDB what fails each rule; Great Expectations checks the counts."""
+        measures = []
+        for check in self.checks:
+            try:
+                failing = find_failing(self.connection, check, self.limits.failing_rows_kept)
+            except duckdb.Error as error:
+                for finding in attempt.values():
+                    finding.add_break(check.rule, check.kind, check.severity, str(error))
+                continue
+            for owner, finding in attempt.items():
+                evaluated = applicable.get((owner, check.rule), 0)
+                if evaluated:
+                    one = failing.get(owner, NOTHING)
+                    finding.row_rules += 1
+                    measures.append(
+                        Measure(
+                            self.contract.feed,
+                            owner,
+                            check.rule,
+                            check.kind,
+                            check.severity,
+                            measured=one.total,
+                            words=describe_failing(check, evaluated, one),
+                            most=0,
+                            evaluated=evaluated,
+                            failing=one,
+                        )
+                    )
+        return measures
+
+
+def describe_failing(check: Check, evaluated: int, failing: Failing) -> str:
+    """Say what fails a check; where the contract names values, with the values that it does not know."""
+    words = f"{failing.total} of {evaluated} records {check.words}"
+    if check.kind in ("in_set", "matches", "misfits") and failing.rows:
+        named = Counter(presentable(row.value) for row in failing.rows)
+        shown = ", ".join(f"'{value}' ({count})" for value, count in named.most_common(VALUES_SHOWN))
+        words += f": {shown}" + (" …" if len(named) > VALUES_SHOWN else "")
+    return words
+
+
+def presentable(value: str | None) -> str:
+    """Return a raw value fit for showing: cut, without mail addresses, and objects, which may hold names, not at all."""
+    if value is None:
+        return ""
+    if value.lstrip()[:1] in ("{", "["):
+        return "(an object)"
+    hidden = MAIL_ADDRESS.sub("(a mail address)", value)
+    return hidden if len(hidden) <= LONGEST_VALUE else f"{hidden[:LONGEST_VALUE]}…"
+
+
+def _contract(contracts: Mapping[str, Contract], feed: str) -> Contract:
+    if feed not in contracts:
+        msg = f"feed {feed} has no contract"
+        raise ContractError(msg)
+    return contracts[feed]
+
+
+def _disagreement(outcome: Outcome, looked_at: int, failing: int) -> str:
+    """Return why an outcome cannot be believed; empty when it can."""
+    if outcome.fault:
+        return outcome.fault
+    if (outcome.evaluated, outcome.unexpected) != (looked_at, failing):
+        return (
+            f"Great Expectations found {outcome.unexpected} of {outcome.evaluated} records to fail, "
+            f"the records themselves say {failing} of {looked_at}"
+        )
+    return "" if outcome.success == (failing == 0) else "success and the count of failures contradict each other"
+
+
+def _settle(measures: Sequence[Measure], found: Mapping[tuple[str, str], Findings]) -> None:
+    """Add the measures to what was found, once Great Expectations has checked them."""
+    fault = check_measures(measures)
+    for measure in measures:
+        finding = found[measure.feed, measure.instance]
+        if fault:
+            finding.add_break(measure.rule, measure.kind, measure.severity, fault)
+        else:
+            failing = measure.failing if measure.failing.total else Failing(0 if measure.is_within else 1, ())
+            finding.add(measure.rule, measure.kind, measure.severity, measure.evaluated, failing, measure.words)
+
+
+def _sample(rows: Sequence[FailingRow]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.id or "(no id)" for row in rows))[:SAMPLE]
+
+
+def _first_line(text: str) -> str:
+    return presentable(text.strip().partition("\n")[0])
+
+
+def _conclude(finding: Findings, folder: Path | None) -> FeedValidation:
+    feed, instance = finding.feed.feed, finding.feed.instance
+    path = _write_failing_rows(finding, folder) if folder is not None and finding.failing else None
+    state, reason = _judge(finding)
+    if path and state is FeedState.INVALID:
+        reason += f" All failing rows: {path}"
+    return FeedValidation(feed, instance, state, reason, tuple(finding.results), path)
+
+
+def _judge(finding: Findings) -> tuple[FeedState, str]:
+    name = f"{finding.feed.feed} of {finding.feed.instance}"
+    failed = [result for result in finding.results if result.outcome == "failed"]
+    critical = [result for result in failed if result.severity == "critical"]
+    broke = [result for result in finding.results if result.outcome == "broke"]
+    if critical:
+        rules = "; ".join(_words(result) for result in critical)
+        return FeedState.INVALID, f"{name}: {rules}. {_what_to_do(critical[0].kind)}"
+    if broke:
+        rules = "; ".join(f"{result.rule}: {result.message}" for result in broke[:SAMPLE])
+        return FeedState.BROKEN, (
+            f"{name}: {rules}. This is a fault of the check or of the stored files, not of the customer's data; "
+            "correct it and validate again."
+        )
+    if not finding.feed.pulls:
+        return FeedState.BROKEN, f"{name}: no published pull was given, so nothing was validated. Pull it first."
+    if not finding.results or (finding.rows and not finding.row_rules):
+        return FeedState.BROKEN, f"{name}: no rule looked at its {finding.rows} records. Look at the contract's rules."
+    return FeedState.VALID, "; ".join(_words(result) for result in failed)
+
+
+def _words(result: RuleResult) -> str:
+    sample = f" (ids {', '.join(result.sample)})" if result.sample else ""
+    return f"{result.rule}: {result.message}{sample}"
+
+
+def _what_to_do(kind: str) -> str:
+    match kind:
+        case "misfits":
+            return "Compare the rejected values with the contract's types; correct the record or, where it is wrong, the contract."
+        case "columns":
+            return "Grant these fields to the API client, or correct their names in the contract; then pull again."
+        case "freshness" | "volume" | "reference":
+            return (
+                "Ask the customer whether this is so; if not, look at the pull's filters and the API client's rights."
+            )
+        case _:
+            return "Have these records corrected at their source; the next pull takes the correction in."
+
+
+def _write_failing_rows(finding: Findings, folder: Path) -> str:
+    """Write what failed as CSV; values are shown as far as they are `presentable`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{finding.feed.feed}-{re.sub(r'[^A-Za-z0-9._-]', '_', finding.feed.instance)}.csv"
+    named = Counter(rule for rule, _ in finding.failing)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["rule", "id", "column", "value"])
+        writer.writerows([rule, row.id, row.column, presentable(row.value)] for rule, row in finding.failing)
+        for result in finding.results:
+            if named[result.rule] and (more := result.unexpected - named[result.rule]) > 0:
+                writer.writerow([result.rule, "", "", f"and {more} more"])
+    return str(path)

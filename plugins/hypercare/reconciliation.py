@@ -1,0 +1,449 @@
+"""Reconciles one engagement-week: runs the checks of include/sql/reconciliation and counts what they judged (rule R8).
+
+Every file there is one check: a header comment that says what it judges, and one query with a row per judged item, which
+places each in exactly one week by its `judged_on`. `tables/` holds what several checks read, in the order of its numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hypercare.errors import ConfigurationError, ContractError
+from hypercare.model import (
+    CheckResult,
+    Engagement,
+    FeedHealth,
+    FeedState,
+    ReconciliationException,
+    Verdict,
+    WeekFacts,
+)
+from hypercare.policy import Policy
+from hypercare.week_views import WeekViews
+from hypercare.weeks import Week
+
+ERP_LEG_BUSINESS_DAYS = 1
+"""Until the policy names it: how long an export may take, so that a Sunday's payment does not fail its week."""
+NAMED_ROWS = 3
+"""How many rows are named that keep a roll-forward from closing."""
+MOST_NOTES = 200
+"""How many rows per check are told without being exceptions."""
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+LAST_OF_MONTH = 31
+CHECK_KEYS = frozenset({"check", "number", "title", "definition", "judged on", "feeds", "source"})
+OPTIONAL_CHECK_KEYS = frozenset({"products", "erp legs", "advisory", "reported"})
+TABLE_KEYS = frozenset({"table", "number", "definition"})
+HEADER_LINE = re.compile(r"^-- (?P<key>[a-z][a-z ]*): (?P<value>.+)$")
+FEED_GROUP = re.compile(r"^(?P<optional>optional)?\s*(with (?P<condition>[^:]+))?$")
+PARAMETER = re.compile(r"\$([a-z_]+)")
+NOT_THERE = frozenset({FeedState.REFUSED, FeedState.ABSENT})
+
+MACRO = """
+create or replace temp macro money(amount, currency) as
+    trim(format('{:,.2f}', cast(amount as double)) || ' ' || currency)
+"""
+
+
+@dataclass(frozen=True)
+class FeedNeed:
+    """A feed that a check reads; `condition` is a product or an ERP leg with which it does, empty: always."""
+
+    feed: str
+    optional: bool = False
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One reconciliation check, as its file describes it."""
+
+    name: str
+    number: int
+    title: str
+    definition: str
+    judged_on: str
+    source: str
+    query: str
+    feeds: tuple[FeedNeed, ...] = ()
+    products: frozenset[str] = frozenset()
+    erp_legs: frozenset[str] = frozenset()
+    """The engagement's ERP legs that it can judge; empty: it does not depend on the leg."""
+    advisory: bool = False
+    reported: bool = False
+    """Its offending rows are told, never failing and no exceptions."""
+
+
+@dataclass(frozen=True)
+class SharedTable:
+    """What several checks read."""
+
+    name: str
+    number: int
+    definition: str
+    query: str
+
+
+@dataclass(frozen=True)
+class CheckBook:
+    """The checks and the tables they share, each by number."""
+
+    checks: tuple[Check, ...]
+    tables: tuple[SharedTable, ...]
+
+
+@dataclass(frozen=True)
+class CurrencyTotal:
+    """What one check judged in one currency; totals are never summed over currencies."""
+
+    check: str
+    currency: str
+    rows: int
+    exceptions: int
+    value: Decimal
+    exception_value: Decimal
+
+
+@dataclass(frozen=True)
+class RollForward:
+    """One legal entity's approved-unpaid balance in one currency, over the week (check 10)."""
+
+    legal_entity: str
+    currency: str
+    opening: Decimal
+    approved: Decimal
+    paid: Decimal
+    voided: Decimal
+    credited: Decimal
+    adjusted: Decimal
+    """What discounts, taxes and adjustments took off; negative where they added."""
+    closing: Decimal
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class Note:
+    """A row that is told and is no exception: on hold, unbacked, or of a check that only reports."""
+
+    check: str
+    key: str
+    words: str
+    amount: Decimal
+    currency: str
+    legal_entity: str
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What one engagement-week came to, in the order of the checks' numbers and the rows' keys."""
+
+    checks: tuple[CheckResult, ...]
+    exceptions: tuple[ReconciliationException, ...]
+    facts: WeekFacts
+    main_currency: str = ""
+    """The currency of most documents and payments; the checks' values are in it."""
+    totals: tuple[CurrencyTotal, ...] = ()
+    roll_forward: tuple[RollForward, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass
+class _Findings:
+    results: list[CheckResult] = field(default_factory=list)
+    exceptions: list[ReconciliationException] = field(default_factory=list)
+    totals: list[CurrencyTotal] = field(default_factory=list)
+    roll_forward: list[RollForward] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def load_checks(folder: Path) -> CheckBook:
+    """Read every check of a folder, and the tables they share from `tables/` below it.
+
+    Raises ContractError naming the file whose header is incomplete or unknown, whose name or number is taken, or that
+    holds no query; and when the folder holds no check.
+    """
+    checks = sorted((_read_check(path) for path in sorted(folder.glob("*.sql"))), key=lambda check: check.number)
+    tables = sorted(
+        (_read_table(path) for path in sorted((folder / "tables").glob("*.sql"))), key=lambda table: table.number
+    )
+    if not checks or not tables:
+        msg = f"no reconciliation checks (*.sql) and shared tables (tables/*.sql) in {folder}"
+        raise ContractError(msg)
+    for numbers in ([check.number for check in checks], [table.number for table in tables]):
+        if len(set(numbers)) < len(numbers):
+            msg = f"two files of {folder} have the same number: {numbers}"
+            raise ContractError(msg)
+    return CheckBook(tuple(checks), tuple(tables))
+
+
+def reconciliation_parameters(policy: Policy, engagement: Engagement) -> dict[str, Any]:
+    """Return the values of the queries' parameters: the policy's numbers, and the engagement's payment run days."""
+    numbers = policy.reconciliation
+    run_days = policy.cycle.payment_run_days[engagement.payment_cadence]
+    by_weekday = isinstance(run_days, str)
+    return {
+        "tolerance": numbers.tolerance,
+        "late_after_business_days": numbers.late_after_business_days,
+        "erp_leg_business_days": ERP_LEG_BUSINESS_DAYS,
+        "payment_run_weekday": WEEKDAYS.index(run_days) + 1 if isinstance(run_days, str) else None,
+        "payment_run_days_of_month": (
+            [] if by_weekday else [LAST_OF_MONTH if day == "last" else int(day) for day in run_days]
+        ),
+        "named_rows": NAMED_ROWS,
+        **{f"{method}_business_days": days for method, days in numbers.payment_method_business_days.items()},
+    }
+
+
+def reconcile_week(
+    views: WeekViews,
+    week: Week,
+    engagement: Engagement,
+    feeds: Sequence[FeedHealth],
+    checks: CheckBook,
+    parameters: Mapping[str, Any],
+) -> Reconciliation:
+    """Run every check over the week to which `views` is turned; rows are counted in SQL, only offending ones read.
+
+    - UNKNOWN names the feed that a check lacks; NOT_APPLICABLE says what was not bought or not granted.
+    - A check that judged nothing passes with the reason "nothing to judge".
+    - An item that offends is an exception of the one week of its `judged_on`; with later pulls the same week is
+      computed again, and what was repaired no longer offends.
+
+    Facts of an engagement without a valid feed of payments or invoices rest on what is there.
+
+    Raises ConfigurationError when `views` is turned to another week, ContractError when a parameter is missing.
+    """
+    selected = views.connection.execute("select week from engagement").fetchone()
+    if selected != (str(week),):
+        msg = f"{engagement.customer} ({engagement.id}): asked for {week}, but the tables are turned to {selected}"
+        raise ConfigurationError(msg)
+    views.connection.execute(MACRO)
+    for table in checks.tables:
+        _execute(views, f"create or replace temp table {table.name} as {table.query}", parameters, table.name)
+    main_currency = _find_main_currency(views)
+    findings = _Findings()
+    for check in checks.checks:
+        refusal = _find_refusal(check, engagement, feeds)
+        if refusal is not None:
+            findings.results.append(_conclude_unjudged(check, *refusal))
+        else:
+            _judge(views, check, week, main_currency, parameters, findings)
+    return Reconciliation(
+        checks=tuple(findings.results),
+        exceptions=tuple(findings.exceptions),
+        facts=_read_facts(views),
+        main_currency=main_currency,
+        totals=tuple(findings.totals),
+        roll_forward=tuple(findings.roll_forward),
+        notes=tuple(findings.notes),
+    )
+
+
+def _judge(
+    views: WeekViews, check: Check, week: Week, main_currency: str, parameters: Mapping[str, Any], findings: _Findings
+) -> None:
+    """Run one check's query over the week and add what it found."""
+    query = f"""
+        create or replace temp table judged as
+        select judged.* from ({check.query}) as judged, engagement
+        where judged.judged_on between engagement.week_monday and engagement.week_sunday
+    """
+    _execute(views, query, parameters, check.name)
+    totals = [CurrencyTotal(check.name, *row) for row in _fetch(views, TOTALS)]
+    rows, offending = sum(total.rows for total in totals), sum(total.exceptions for total in totals)
+    main = next((total for total in totals if total.currency == main_currency), None)
+    findings.totals += totals
+    findings.results.append(
+        CheckResult(
+            check=check.name,
+            title=check.title,
+            verdict=Verdict.FAIL if offending and not check.reported else Verdict.PASS,
+            required=not (check.advisory or check.reported),
+            advisory=check.advisory or check.reported,
+            rows=rows,
+            exceptions=0 if check.reported else offending,
+            value=main.value if main else Decimal(0),
+            exception_value=main.exception_value if main and not check.reported else Decimal(0),
+            reason=_describe(check, rows, offending),
+        )
+    )
+    if not check.reported:
+        findings.exceptions += [
+            ReconciliationException(check.name, key, week, words, amount, currency, legal_entity)
+            for key, words, amount, currency, legal_entity in _fetch(views, f"{TOLD} where offending order by key")
+        ]
+    told = "words is not null" if check.reported else "not offending and words is not null"
+    findings.notes += [
+        Note(check.name, key, words, amount, currency, legal_entity)
+        for key, words, amount, currency, legal_entity in _fetch(
+            views, f"{TOLD} where {told} order by amount desc, key limit {MOST_NOTES}"
+        )
+    ]
+    if check.name == "roll_forward":
+        details = _fetch(views, "select legal_entity, currency, detail from judged order by legal_entity, currency")
+        findings.roll_forward += [
+            RollForward(entity, currency, **{name: Decimal(amount) for name, amount in json.loads(detail).items()})
+            for entity, currency, detail in details
+        ]
+
+
+TOTALS = """
+select
+    currency, count(*), count(*) filter (where offending), coalesce(sum(amount), 0),
+    coalesce(sum(amount) filter (where offending), 0)
+from judged group by currency order by currency
+"""
+TOLD = "select key, words, amount, currency, legal_entity from judged"
+
+
+def _describe(check: Check, rows: int, offending: int) -> str:
+    if not rows:
+        return "nothing to judge"
+    if not offending:
+        return ""
+    return f"{offending} of {rows} rows" + (" differ, reported only" if check.reported else " offend")
+
+
+def _conclude_unjudged(check: Check, verdict: Verdict, reason: str) -> CheckResult:
+    lenient = check.advisory or check.reported
+    return CheckResult(check.name, check.title, verdict, required=not lenient, advisory=lenient, reason=reason)
+
+
+def _find_refusal(check: Check, engagement: Engagement, feeds: Sequence[FeedHealth]) -> tuple[Verdict, str] | None:
+    """Return why a check can't be judged, or None where it can."""
+    if not check.products <= engagement.products:
+        return Verdict.NOT_APPLICABLE, f"{', '.join(sorted(check.products - engagement.products))} was not bought"
+    if check.erp_legs and engagement.erp_leg not in check.erp_legs:
+        return Verdict.NOT_APPLICABLE, f"the ERP leg {str(engagement.erp_leg)!r} can't be seen in Coupa"
+    health = {feed.feed: feed for feed in feeds}
+    conditions = {"", str(engagement.erp_leg), *engagement.products}
+    needs = [need for need in check.feeds if need.condition in conditions]
+    only_optional = all(need.optional for need in needs)
+    for need in needs:
+        feed = health.get(need.feed) or FeedHealth(need.feed, FeedState.ABSENT, required=False, reason="never pulled")
+        if feed.is_valid:
+            continue
+        reason = f"feed {feed.feed} is {feed.state}" + (f": {feed.reason}" if feed.reason else "")
+        if not need.optional or feed.state not in NOT_THERE:
+            return Verdict.UNKNOWN, reason
+        if only_optional:
+            return Verdict.NOT_APPLICABLE, reason
+    return None
+
+
+def _find_main_currency(views: WeekViews) -> str:
+    rows = _fetch(
+        views,
+        "select currency from (select currency from documents union all select currency from released_payments) "
+        "group by currency order by count(*) desc, currency limit 1",
+    )
+    return str(rows[0][0]) if rows else ""
+
+
+def _read_facts(views: WeekViews) -> WeekFacts:
+    columns = "settled_runs, activity, first_payment_released, first_invoice_exported"
+    ((settled_runs, activity, released, exported),) = _fetch(views, f"select {columns} from week_facts")
+    first_payment: date | None = released
+    first_export: date | None = exported
+    return WeekFacts(int(settled_runs), bool(activity), first_payment, first_export)
+
+
+def _fetch(views: WeekViews, query: str) -> list[tuple[Any, ...]]:
+    return views.connection.execute(query).fetchall()
+
+
+def _execute(views: WeekViews, query: str, parameters: Mapping[str, Any], name: str) -> None:
+    """Execute a query with those parameters that it names."""
+    wanted = set(PARAMETER.findall(query))
+    missing = wanted - set(parameters)
+    if missing:
+        msg = f"{name}.sql needs the parameters {sorted(missing)}, which the policy does not give"
+        raise ContractError(msg)
+    views.connection.execute(query, {key: parameters[key] for key in sorted(wanted)})
+
+
+def _read_check(path: Path) -> Check:
+    header, query = _read_file(path, CHECK_KEYS, OPTIONAL_CHECK_KEYS)
+    if header["check"] != path.stem:
+        msg = f"{path.name}: the check is called {header['check']!r}, its file {path.stem!r}"
+        raise ContractError(msg)
+    for flag in ("advisory", "reported"):
+        if header.get(flag, "true") != "true":
+            msg = f"{path.name}: {flag} is written `true` or left out, not {header[flag]!r}"
+            raise ContractError(msg)
+    return Check(
+        name=header["check"],
+        number=_read_number(path, header),
+        title=header["title"],
+        definition=header["definition"],
+        judged_on=header["judged on"],
+        source=header["source"],
+        query=query,
+        feeds=tuple(_read_feeds(path, header["feeds"])),
+        products=_split(header.get("products", "")),
+        erp_legs=_split(header.get("erp legs", "")),
+        advisory="advisory" in header,
+        reported="reported" in header,
+    )
+
+
+def _read_table(path: Path) -> SharedTable:
+    header, query = _read_file(path, TABLE_KEYS, frozenset())
+    if header["table"] != path.stem:
+        msg = f"{path.name}: the table is called {header['table']!r}, its file {path.stem!r}"
+        raise ContractError(msg)
+    return SharedTable(header["table"], _read_number(path, header), header["definition"], query)
+
+
+def _read_feeds(path: Path, text: str) -> Iterator[FeedNeed]:
+    """Read `invoices; with Coupa Pay: payments; optional: expense_reports`."""
+    for group in text.split(";"):
+        label, _, names = group.strip().rpartition(":")
+        match = FEED_GROUP.match(label.strip())
+        if not match or not names.strip():
+            msg = f"{path.name}: can't read the feeds {group.strip()!r}"
+            raise ContractError(msg)
+        for name in sorted(_split(names)):
+            yield FeedNeed(name, bool(match["optional"]), (match["condition"] or "").strip())
+
+
+def _read_number(path: Path, header: Mapping[str, str]) -> int:
+    if not header["number"].isdigit():
+        msg = f"{path.name}: {header['number']!r} is no number"
+        raise ContractError(msg)
+    return int(header["number"])
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _read_file(path: Path, required: frozenset[str], optional: frozenset[str]) -> tuple[dict[str, str], str]:
+    """Split a file into its header (continued lines are indented) and its query, without comments."""
+    header: dict[str, str] = {}
+    key = ""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    body = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    for line in lines[:body]:
+        match = HEADER_LINE.match(line)
+        if match and match["key"] not in header and match["key"] in required | optional:
+            key = match["key"]
+            header[key] = match["value"].strip()
+        elif key and line.startswith("--   "):
+            header[key] += " " + line[2:].strip()
+        else:
+            msg = f"{path.name}: can't read the header line {line!r}; known: {', '.join(sorted(required | optional))}"
+            raise ContractError(msg)
+    missing = required - set(header)
+    query = "\n".join(lines[body:]).strip().removesuffix(";")
+    if missing or not query:
+        msg = f"{path.name}: lacks {', '.join(sorted(missing)) or 'a query'}"
+        raise ContractError(msg)
+    return header, query

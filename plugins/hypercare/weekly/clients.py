@@ -1,0 +1,34 @@
+"""Clients of outside systems, opened from Airflow connections and this installation's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypercare.contracts import Contract
+from hypercare.settings import Settings
+from hypercare.systems.connections import read_connection
+from hypercare.systems.coupa import CoupaClient, CoupaConnection
+from hypercare.systems.http import RequestPolicy
+
+
+def open_coupa(settings: Settings, instance: str, contracts: Sequence[Contract]) -> CoupaClient:
+    """Return a client of an instance, from the connection `coupa_<instance>`.
+
+    The connection's extra `scopes` (space separated) names what the customer's admin granted; without it every scope
+    that the contracts need is asked for. Raises ConfigurationError where the connection is missing or a test instance.
+    """
+    found = read_connection(f"{settings.coupa_connection_prefix}{instance}")
+    granted = str(found.extra.get("scopes", "")).split() or sorted({c.scope for c in contracts if c.scope})
+    connection = CoupaConnection(instance, found.base_url, found.login, found.password, tuple(granted))
+    policy = RequestPolicy(
+        attempts=settings.coupa_attempts,
+        connect_timeout=settings.coupa_connect_seconds,
+        read_timeout=settings.coupa_read_seconds,
+        first_wait=settings.coupa_backoff_seconds,
+    )
+    return CoupaClient(
+        connection,
+        policy,
+        requests_per_second=settings.coupa_requests_per_second,
+        allow_test_instances=settings.allow_test_instances,
+    )

@@ -1,0 +1,82 @@
+"""Feeds that belong to an engagement rather than an instance: its ICM record, its cases, its action item tracker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hypercare.errors import HypercareError, LeaseLostError
+from hypercare.ledger.leases import Lease, take_lease
+from hypercare.ledger.pulls import PullRecord, record_pull
+from hypercare.model import Engagement
+from hypercare.pulling import publish_rows
+from hypercare.runtime import Runtime
+from hypercare.weekly.feeds import pull_id
+
+log = logging.getLogger(__name__)
+Rows = Sequence[Mapping[str, Any]]
+
+
+def pull_engagement_feeds(runtime: Runtime, engagements: Sequence[Engagement], as_of: datetime) -> list[PullRecord]:
+    """Pull cases and action items of each engagement; return what came of each, which is recorded too."""
+    readers = open_readers(runtime)
+    records = []
+    for engagement in engagements:
+        lease = take_lease(runtime.engine, f"pull:{engagement.id}")
+        for feed, read in readers.items():
+            record = _pull(runtime, feed, engagement, as_of, read, lease)
+            with runtime.engine.begin() as connection:
+                lease.hold(connection)
+                record_pull(connection, record)
+            records.append(record)
+    return records
+
+
+def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
+    """Return, by feed, what reads it for an engagement; a system that can't be opened fails at its first read."""
+    from hypercare.systems.salesforce import open_salesforce  # noqa: PLC0415 - simple_salesforce
+    from hypercare.systems.tracker import load_tracker_mapping, read_tracker  # noqa: PLC0415 - openpyxl
+
+    settings = runtime.settings
+    salesforce = open_salesforce(settings)
+    mapping = load_tracker_mapping(settings.include_folder / "mappings" / "tracker.yaml")
+    folder = settings.tracker_url or str(settings.state_folder / "trackers")
+
+    def read_engagement(engagement: Engagement) -> Rows:
+        return [row for row in salesforce.read_engagements().rows if row["id"] == engagement.id]
+
+    def read_cases(engagement: Engagement) -> Rows:
+        return salesforce.read_case_rows(engagement.account_id)
+
+    def read_items(engagement: Engagement) -> Rows:
+        return read_tracker(folder, engagement.tracker, mapping).rows
+
+    return {"engagements": read_engagement, "cases": read_cases, "action_items": read_items}
+
+
+def _pull(
+    runtime: Runtime,
+    feed: str,
+    engagement: Engagement,
+    as_of: datetime,
+    read: Callable[[Engagement], Rows],
+    lease: Lease,
+) -> PullRecord:
+    from hypercare.weekly.pull import record_of  # noqa: PLC0415 - the two modules share it
+
+    pull = pull_id(as_of)
+    try:
+        published = runtime.lake.manifest(feed, engagement.id, pull)
+        if published is None:
+            rows = read(engagement)
+            published = publish_rows(
+                runtime.lake, runtime.contracts[feed], engagement.id, pull, rows, as_of, lease.check
+            )
+        return record_of(published)
+    except LeaseLostError:
+        raise
+    except HypercareError as error:
+        log.warning("%s: %s", engagement.name, error)
+        return PullRecord(feed, engagement.id, pull, "fault", f"{engagement.name}: {error}")

@@ -1,0 +1,210 @@
+"""Pulls of a batch: its instances side by side, each feed of each recorded, whatever comes of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypercare.contracts import Contract
+from hypercare.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    HypercareError,
+    LeaseLostError,
+    LoginRefusedError,
+    ResourceMissingError,
+)
+from hypercare.lake import Manifest
+from hypercare.ledger.faults import Fault, record_faults
+from hypercare.ledger.leases import Lease, take_lease
+from hypercare.ledger.pulls import PullRecord, read_pulls, record_pull
+from hypercare.ledger.roster import read_engagements
+from hypercare.model import Engagement, FeedState
+from hypercare.pulling import PullPolicy, pull_feed, pull_references
+from hypercare.runtime import Runtime
+from hypercare.systems.coupa import CoupaClient
+from hypercare.weekly.clients import open_coupa
+from hypercare.weekly.engagement_feeds import pull_engagement_feeds
+from hypercare.weekly.feeds import applicable_feeds, pull_id, required_feeds
+from hypercare.weekly.work import Batch
+from hypercare.weeks import local_midnight
+
+PULL_CAUSES = ("pull", "refused")
+GIVE_UP_AFTER = 2
+"""After so many feeds in a row that no repetition brought, the instance's others are not tried."""
+REFUSALS = (AccessDeniedError, LoginRefusedError, ResourceMissingError)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class InstancePull:
+    """One instance's share of a run."""
+
+    runtime: Runtime
+    instance: str
+    pull: str
+    engagements: tuple[Engagement, ...]
+    """Every engagement in hypercare on this instance: it is pulled once for all of them."""
+    lease: Lease
+
+    @property
+    def go_live(self) -> datetime:
+        """The earliest go-live on this instance."""
+        return min(local_midnight(e.go_live, e.time_zone) for e in self.engagements)
+
+    @property
+    def feeds(self) -> list[Contract]:
+        """The feeds that any of the engagements has, those that others refer to first."""
+        wanted = {c.feed: c for e in self.engagements for c in applicable_feeds(e, self.runtime.contracts)}
+        return [contract for contract in wanted.values() if contract.system == "coupa"]
+
+    @property
+    def policy(self) -> PullPolicy:
+        """What the exit policy says of pulls."""
+        return PullPolicy(
+            timedelta(minutes=self.runtime.policy.for_engagement(self.engagements[0]).pull.watermark_overlap_minutes)
+        )
+
+
+def pull_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> list[Fault]:
+    """Pull every feed of a batch's instances and engagements; return the faults, which are recorded too.
+
+    Raises LeaseLostError when another try of the same work has taken over.
+    """
+    everyone = read_engagements(runtime.engine)
+    members = [engagement for engagement in everyone if engagement.id in batch.engagements]
+
+    def pull_one(instance: str) -> list[PullRecord]:
+        sharing = tuple(engagement for engagement in everyone if instance in engagement.instances)
+        lease = take_lease(runtime.engine, f"pull:{instance}")
+        return pull_instance(InstancePull(runtime, instance, pull_id(as_of), sharing, lease))
+
+    with ThreadPoolExecutor(runtime.settings.instances_side_by_side, thread_name_prefix="pull") as pool:
+        records = [record for found in pool.map(pull_one, batch.instances) for record in found]
+    records += pull_engagement_feeds(runtime, members, as_of)
+    faults = [
+        fault for record in records if record.outcome != "published" for fault in [_fault(runtime, record, everyone)]
+    ]
+    record_faults(runtime.engine, as_of, faults, checked=[*batch.instances, *batch.engagements], causes=PULL_CAUSES)
+    return faults
+
+
+def pull_instance(work: InstancePull) -> list[PullRecord]:
+    """Pull every feed of one instance, then the records that they refer to and nobody has."""
+    try:
+        client = open_coupa(work.runtime.settings, work.instance, work.feeds)
+    except ConfigurationError as error:
+        return [_record(work, PullRecord(c.feed, work.instance, work.pull, "refused", str(error))) for c in work.feeds]
+    try:
+        records = _pull_feeds(work, client)
+        if any(record.outcome == "published" for record in records):
+            _pull_references(work, client, records)
+        return records
+    finally:
+        client.close()
+
+
+def _pull_feeds(work: InstancePull, client: CoupaClient) -> list[PullRecord]:
+    trusted = trusted_pulls(work)
+    records: list[PullRecord] = []
+    failed: list[str] = []
+    for contract in work.feeds:
+        if len(failed) >= GIVE_UP_AFTER:
+            words = f"not tried, since {' and '.join(failed)} could not be read; the next run tries again"
+            record = PullRecord(contract.feed, work.instance, work.pull, "fault", words)
+        else:
+            record = _attempt(
+                contract.feed,
+                work.instance,
+                work.pull,
+                lambda c=contract: pull_feed(
+                    work.runtime.lake,
+                    client,
+                    c,
+                    work.pull,
+                    go_live=work.go_live,
+                    policy=work.policy,
+                    trusted=trusted.get(c.feed, frozenset()),
+                    check_lease=work.lease.check,
+                ),
+            )
+            failed = [*failed, contract.feed] if record.outcome == "fault" else []
+        records.append(_record(work, record))
+    return records
+
+
+def trusted_pulls(work: InstancePull) -> dict[str, frozenset[str]]:
+    """Return, by feed, the pulls that validated: the next one goes on from the last of these.
+
+    What an invalid pull brought is asked for again, so that records mended on the other side replace it.
+    """
+    trusted: dict[str, set[str]] = {}
+    for record in read_pulls(work.runtime.engine, [work.instance], work.pull):
+        if record.state == FeedState.VALID:
+            trusted.setdefault(record.feed, set()).add(record.pull)
+    return {feed: frozenset(pulls) for feed, pulls in trusted.items()}
+
+
+def _pull_references(work: InstancePull, client: CoupaClient, records: Sequence[PullRecord]) -> None:
+    """Fetch what the pulled records refer to; what can't be had stays an orphan that validation reports."""
+    published = {record.feed for record in records if record.outcome == "published"}
+    contracts = {contract.feed: contract for contract in work.feeds if contract.feed in published}
+    try:
+        pull_references(work.runtime.lake, client, contracts, work.pull, check_lease=work.lease.check)
+    except LeaseLostError:
+        raise
+    except HypercareError as error:
+        log.warning("instance %s: references were not fetched: %s", work.instance, error)
+
+
+def _attempt(feed: str, owner: str, pull: str, read: Callable[[], Manifest]) -> PullRecord:
+    """Return what came of a pull; only a lost lease is an error."""
+    try:
+        return record_of(read())
+    except LeaseLostError:
+        raise
+    except REFUSALS as error:
+        return PullRecord(feed, owner, pull, "refused", str(error))
+    except HypercareError as error:
+        log.warning("%s", error)
+        return PullRecord(feed, owner, pull, "fault", str(error))
+
+
+def record_of(manifest: Manifest) -> PullRecord:
+    """Return the ledger's record of a published pull."""
+    return PullRecord(
+        feed=manifest.feed,
+        owner=manifest.owner,
+        pull=manifest.pull,
+        outcome="published",
+        path=manifest.typed,
+        rejects_path=manifest.rejects or "",
+        rows=manifest.rows,
+        misfits=manifest.misfits,
+        columns_missing=manifest.columns_missing,
+        observed_at=manifest.observed_at,
+        watermark=manifest.watermark,
+        digest=manifest.digest,
+    )
+
+
+def _record(work: InstancePull, record: PullRecord) -> PullRecord:
+    with work.runtime.engine.begin() as connection:
+        work.lease.hold(connection)
+        record_pull(connection, record)
+    return record
+
+
+def _fault(runtime: Runtime, record: PullRecord, everyone: Iterable[Engagement]) -> Fault:
+    concerned = [e for e in everyone if record.owner in (*e.instances, e.id)]
+    return Fault(
+        subject=record.owner,
+        feed=record.feed,
+        cause="refused" if record.outcome == "refused" else "pull",
+        words=record.reason,
+        engagements=tuple(e.name for e in concerned),
+        required=any(record.feed in required_feeds(runtime, e) for e in concerned),
+    )
