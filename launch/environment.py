@@ -37,6 +37,8 @@ def airflow_environment(
         "API__WORKERS": "1",
         "API_AUTH__JWT_SECRET": state.password(),
         "DATABASE__SQL_ALCHEMY_CONN": metadata_url,
+        # psycopg speaks both ways; without this Airflow asks for a third driver.
+        "DATABASE__SQL_ALCHEMY_CONN_ASYNC": metadata_url.replace("+psycopg2:", "+psycopg:"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "LOGGING__BASE_LOG_FOLDER": str(state.path("airflow", "logs")),
         "LOGGING__WORKER_LOG_SERVER_PORT": str(ports["worker_logs"]),

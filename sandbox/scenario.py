@@ -78,7 +78,8 @@ class Scenario:
         """Return the answer of `GET /admin/scenario` as JSON values.
 
         `connections` holds Airflow connections (no other keys than Airflow's own): the address of each system is
-        `{schema}://{host}:{port}{extra.path}`, `extra.scopes` are the scopes granted to the client.
+        `{schema}://{host}:{port}{extra.path}`, `extra.scopes` are the scopes granted to the client,
+        separated by spaces.
         """
         return {
             "title": self.title,
@@ -114,7 +115,7 @@ def _describe_instance(instance: Instance, host: str, port: int) -> dict[str, An
         "schema": "http",
         "login": instance.client_id,
         "password": instance.client_secret,
-        "extra": {"path": path, "scopes": sorted(every_scope() if instance.scopes is None else instance.scopes)},
+        "extra": {"path": path, "scopes": " ".join(sorted(instance.scopes or every_scope()))},
     }
 
 

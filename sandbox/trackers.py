@@ -101,7 +101,7 @@ def _fill_workbook(tracker: Tracker, at: datetime) -> Workbook:
     return workbook
 
 
-def _as_written(value: Any) -> Any:
+def _as_written(value: Any) -> Any:  # noqa: ANN401 - whatever a cell can hold
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, date) and not isinstance(value, datetime):

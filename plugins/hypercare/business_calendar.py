@@ -31,20 +31,26 @@ class BusinessCalendar:
         return day.weekday() < 5 and day not in self._holidays(day.year)
 
     def add_business_days(self, day: date, count: int) -> date:
-        """Return the date that many business days after `day`; 0 gives `day` itself."""
+        """Return the date that many business days after `day`; 0 gives `day` itself. ValueError for a negative count."""
+        if count < 0:
+            msg = f"{count} business days after {day}: count forward only"
+            raise ValueError(msg)
         while count > 0:
             day += timedelta(days=1)
             count -= self.is_business_day(day)
         return day
 
     def days(self, first: date, last: date) -> Iterator[tuple[date, datetime, int]]:
-        """Yield each date with the instant it opens (aware, local) and its business seconds (0 when closed)."""
+        """Yield each date with the instant it opens (aware, local) and its business seconds (0 when closed).
+
+        Seconds are those that pass, also on a day on which clocks change between opening and closing.
+        """
         zone = ZoneInfo(self.time_zone)
         day = first
         while day <= last:
             opens = datetime.combine(day, self.opens, zone)
             closes = datetime.combine(day, self.closes, zone)
-            seconds = int((closes - opens).total_seconds()) if self.is_business_day(day) else 0
+            seconds = round(closes.timestamp() - opens.timestamp()) if self.is_business_day(day) else 0
             yield day, opens, seconds
             day += timedelta(days=1)
 
@@ -54,6 +60,7 @@ class BusinessCalendar:
 
 @lru_cache(maxsize=256)
 def _holidays_of(country: str, year: int) -> frozenset[date]:
+    """Return the holidays of a year, those observed on another day included."""
     if not country:
         return frozenset()
     name, _, subdivision = country.partition("-")
@@ -65,5 +72,8 @@ def _holidays_of(country: str, year: int) -> frozenset[date]:
 
 
 def holidays_between(country: str, first: date, last: date) -> frozenset[date]:
-    """Return a country's holidays of every year that two dates touch, and of the year after."""
+    """Return a country's holidays of every year that two dates touch, and of the year after.
+
+    Raises ConfigurationError for an unknown country or subdivision.
+    """
     return frozenset().union(*(_holidays_of(country, year) for year in range(first.year, last.year + 2)))

@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def _run_step(step: Callable[[Runtime, RunRequest], Iterable[str]], request: RunRequest) -> None:
     try:
         with open_runtime() as runtime:
-            migrate(str(runtime.engine.url.render_as_string(hide_password=False)))
+            migrate(runtime.engine.url.render_as_string(hide_password=False))
             lines = list(step(runtime, request))
     except HypercareError as error:
         console.print(f"[red]{error}[/]")
@@ -57,7 +57,7 @@ def _request(as_of: str | None, week: str | None, engagements: list[str] | None,
 
 
 def _each_batch(runtime: Runtime, request: RunRequest, handle: Callable[[Batch], Sequence[Any]]) -> Iterable[str]:
-    from hypercare.weekly.discover import plan_work  # noqa: PLC0415 - DuckDB, and only these verbs need it
+    from hypercare.weekly.discover import plan_work
 
     for batch in plan_work(runtime, request):
         for found in handle(batch) or [f"{batch.label}: done"]:
@@ -67,8 +67,8 @@ def _each_batch(runtime: Runtime, request: RunRequest, handle: Callable[[Batch],
 @app.command()
 def pull(as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = "") -> None:
     """Read the engagements from Salesforce and pull every feed that is due."""
-    from hypercare.weekly.discover import discover_work  # noqa: PLC0415
-    from hypercare.weekly.pull import pull_batch  # noqa: PLC0415
+    from hypercare.weekly.discover import discover_work
+    from hypercare.weekly.pull import pull_batch
 
     def step(runtime: Runtime, request: RunRequest) -> Iterable[str]:
         for batch in discover_work(runtime, request):
@@ -85,7 +85,7 @@ def validate(
     as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = ""
 ) -> None:
     """Validate what was pulled."""
-    from hypercare.weekly.validate import validate_feeds_of_batch  # noqa: PLC0415
+    from hypercare.weekly.validate import validate_feeds_of_batch
 
     _run_step(
         lambda runtime, request: _each_batch(
@@ -98,7 +98,7 @@ def validate(
 @app.command()
 def measure(as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = "") -> None:
     """Compute the adoption metrics of every due week."""
-    from hypercare.weekly.measure import measure_batch  # noqa: PLC0415
+    from hypercare.weekly.measure import measure_batch
 
     _run_step(
         lambda runtime, request: _each_batch(
@@ -113,7 +113,7 @@ def reconcile(
     as_of: AsOf = None, week: WeekOption = None, engagement: Engagements = None, restate: Restate = ""
 ) -> None:
     """Reconcile every due week and freeze its evidence."""
-    from hypercare.weekly.reconcile import reconcile_batch  # noqa: PLC0415
+    from hypercare.weekly.reconcile import reconcile_batch
 
     _run_step(
         lambda runtime, request: _each_batch(
@@ -126,12 +126,20 @@ def reconcile(
 @app.command()
 def judge(as_of: AsOf = None) -> None:
     """Judge every engagement whose evidence the run of that instant changed."""
-    from hypercare.weekly.judge import judge_all  # noqa: PLC0415
+    from hypercare.weekly.judge import judge_all
 
     _run_step(
         lambda runtime, request: [f"{judge_all(runtime, request.as_of)} decisions recorded"],
         _request(as_of, None, None),
     )
+
+
+@app.command(name="migrate")
+def migrate_ledger() -> None:
+    """Bring the ledger's database to this release's tables."""
+    with open_runtime() as runtime:
+        migrate(runtime.engine.url.render_as_string(hide_password=False))
+    console.print("the ledger is up to date")
 
 
 @app.command()

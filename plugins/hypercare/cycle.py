@@ -149,13 +149,18 @@ class _Cycle:
         return next((week for week in coming if self.is_complete_at(week, is_good)), None)
 
     def find_completed_on(self) -> date | None:
-        """Return the Monday after the week since which the cycle has been complete, or None."""
-        week = self.horizon
-        if not self.is_complete_at(week, self.is_good):
+        """Return the Monday after the week that completed the cycle, or None where it is not complete now.
+
+        That is the first completing week since which all weeks were good. In between, the latest four may for a week
+        have held no period end or too few runs: months are longer than four weeks.
+        """
+        if not self.is_complete_at(self.horizon, self.is_good):
             return None
-        while self.is_complete_at(week.shift(-1), self.is_good):
+        first = week = self.horizon
+        while self.is_good(week) and self.start is not None and week >= self.start:
+            first = week if self.is_complete_at(week, self.is_good) else first
             week = week.shift(-1)
-        return week.sunday + DAY
+        return first.sunday + DAY
 
     def list_window(self) -> list[Week]:
         """Return the latest weeks since the cycle (re)started, at most as many as it needs."""

@@ -2,10 +2,11 @@
 
 Layout, with `p` a pull id and `i` its owner (an instance; for Salesforce and tracker feeds an engagement):
 
-- `raw/{feed}/instance={i}/pull={p}/…`: pages as they came
-- `typed/{feed}/instance={i}/pull={p}/part-….parquet`, and `part-….rejects.parquet` where values did not fit
-- `manifests/{feed}/instance={i}/pull={p}.json`: written last and once; a pull exists when this does
+- `raw/{feed}/{i}/{p}/…`: pages as they came
+- `typed/{feed}/{i}/{p}/part-….parquet`, and `part-….rejects.parquet` where values did not fit
+- `manifests/{feed}/{i}/{p}.json`: written last and once; a pull exists when this does
 
+Folders are not called `pull={p}`: DuckDB would take that for a column of the file (Hive partitioning).
 Nothing that a manifest names is ever changed. A pull id is the run's `as_of` as `YYYYMMDDTHHMMSSZ`; records that others
 refer to and that were fetched afterwards have `.r1`, `.r2` … behind it. Pull ids sort by time.
 """
@@ -193,6 +194,10 @@ class Lake:
         ]
         return sorted(found, key=lambda manifest: (manifest.pull, manifest.feed))
 
+    def all_manifests(self) -> list[Manifest]:
+        """Return every published pull, by feed, owner and pull id."""
+        return [_read_manifest(self.read(path)) for path in self.list_paths("manifests")]
+
     def typed_pulls(self, owner: str, feeds: Collection[str], up_to_pull: str | None = None) -> list[TypedPull]:
         """Return what makes up the state of an owner's feeds as of a pull: all versions, or the latest snapshot."""
         manifests = self.manifests(owner, feeds, up_to_pull)
@@ -236,8 +241,8 @@ def pull_folder(part: str, feed: str, owner: str, pull: str | None = None) -> st
     if pull is not None and not PULL_ID.fullmatch(pull):
         msg = f"{owner}, {feed}: {pull!r} is no pull id; write it as 20261116T020000Z"
         raise ConfigurationError(msg)
-    folder = f"{part}/{feed}/instance={owner}"
-    return folder if pull is None else f"{folder}/pull={pull}"
+    folder = f"{part}/{feed}/{owner}"
+    return folder if pull is None else f"{folder}/{pull}"
 
 
 def manifest_path(feed: str, owner: str, pull: str) -> str:
@@ -246,7 +251,7 @@ def manifest_path(feed: str, owner: str, pull: str) -> str:
 
 
 def _run_of(path: str) -> str:
-    return path.rpartition("/pull=")[2].partition(".")[0]
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def _read_manifest(data: bytes) -> Manifest:

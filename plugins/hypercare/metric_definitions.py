@@ -21,6 +21,7 @@ REQUIRED_KEYS = ("metric", "title", "definition", "unit", "denominator", "busine
 OPTIONAL_KEYS = ("products", "parameters", "views", "rests on")
 KEY_LINE = re.compile(r"^-- (?P<key>[a-z][a-z ]*): (?P<text>\S.*)$")
 MORE_LINE = re.compile(r"^--   +(?P<text>\S.*)$")
+FEED_NAME = re.compile(r"^[a-z_]+$")
 PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
@@ -162,9 +163,10 @@ def _parse_rest(text: str, whole: Needs) -> tuple[str, Needs]:
 
 
 def _parse_needs(text: str) -> Needs:
-    required, separator, optional = text.partition("; optional: ")
+    required, separator, optional = text.partition("; optional:")
     needs = Needs(tuple(_names(required)), tuple(_names(optional)))
-    if not needs.required or (separator and not needs.optional):
+    odd = [name for name in (*needs.required, *needs.optional) if not FEED_NAME.match(name)]
+    if odd or not needs.required or (separator and not needs.optional):
         msg = f"feeds {text!r} must be written `feed, feed; optional: feed`"
         raise ValueError(msg)
     return needs

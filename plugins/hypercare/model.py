@@ -402,7 +402,7 @@ class CycleResult:
     next_run_on: date | None = None
     """The first payment run by cadence after the last judgeable week."""
     completed_on: date | None = None
-    """The Monday after the week that completed it, if it has been complete in every week since."""
+    """The Monday after the week that completed it, all weeks since being good; None while it is not complete."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class ReconciliationPolicy:
 
     tolerance: Decimal
     late_after_business_days: int
+    erp_leg_business_days: int
     payment_method_business_days: Mapping[str, int]
     clear_within_business_days: int
     systemic: SystemicPolicy
@@ -120,6 +121,20 @@ class CyclePolicy:
     longest_quiet_pause_weeks: int
     payment_run_days: Mapping[Cadence, RunDays]
     fiscal_calendars: Mapping[str, FiscalCalendar]
+
+
+@dataclass(frozen=True)
+class MetricPolicy:
+    """How adoption is measured where the published definitions leave a choice."""
+
+    email_is_electronic: bool
+    digital_check_is_digital: bool
+    electronic_channels: tuple[str, ...]
+    other_channels: tuple[str, ...]
+    aged_after_business_days: int
+    backlog_age_days: tuple[int, ...]
+    listed_ids: int
+    listed_reasons: int
 
 
 @dataclass(frozen=True)
@@ -220,6 +235,7 @@ class Policy:
     feeds: FeedPolicy
     reconciliation: ReconciliationPolicy
     cycle: CyclePolicy
+    metrics: MetricPolicy
     action_items: ActionItemPolicy
     production_transactions: ProductionTransactionPolicy
     criteria: Mapping[str, CriterionPolicy]

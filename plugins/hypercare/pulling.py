@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,13 +49,15 @@ def pull_feed(
     *,
     go_live: datetime,
     policy: PullPolicy | None = None,
+    trusted: Collection[str] | None = None,
     check_lease: CheckLease = no_lease,
 ) -> Manifest:
     """Pull one feed of one instance and publish it; a published pull is returned without asking anything.
 
     The first pull is a baseline: everything, or the open documents and all created since `go_live` (the earliest of the
     instance's engagements, aware). Each later one asks for what was updated since the last one's watermark; where
-    `go_live` has moved earlier since, also for what was created from then on.
+    `go_live` has moved earlier since, also for what was created from then on. Where `trusted` names pull ids, the last
+    one is the last of those, and without any the pull is a baseline again: what an invalid pull brought is asked anew.
     A stopped pull goes on behind its last staged page, with the questions it started with.
     Raises what `CoupaClient.read_list` raises; ContractError for pages that cannot be read; LeaseLostError through
     `check_lease`, which is called between pages and right before publishing; PermanentError where a later pull of this
@@ -65,7 +67,7 @@ def pull_feed(
     published = lake.manifest(contract.feed, owner, pull)
     if published is not None:
         return published
-    last = _last_pull(lake, contract, owner, pull)
+    last = _last_pull(lake, contract, owner, pull, trusted)
     folder = pull_folder("raw", contract.feed, owner, pull)
     started = read_started(lake, folder, contract)
     passes = started.passes if started else plan_passes(contract, last, go_live)
@@ -157,7 +159,9 @@ def publish_rows(
         )
 
 
-def _last_pull(lake: Lake, contract: Contract, owner: str, pull: str) -> Manifest | None:
+def _last_pull(
+    lake: Lake, contract: Contract, owner: str, pull: str, trusted: Collection[str] | None
+) -> Manifest | None:
     pulls = [found for found in lake.manifests(owner, [contract.feed]) if found.kind in ("baseline", "increment")]
     if pulls and pulls[-1].pull > pull:
         msg = (
@@ -165,7 +169,8 @@ def _last_pull(lake: Lake, contract: Contract, owner: str, pull: str) -> Manifes
             "than its id says; judge an earlier week from the pulls that are there"
         )
         raise PermanentError(msg)
-    return pulls[-1] if pulls else None
+    followed = [found for found in pulls if trusted is None or found.pull in trusted]
+    return followed[-1] if followed else None
 
 
 def _earliest(go_live: datetime, last: Manifest | None) -> datetime:

@@ -1,7 +1,7 @@
 """Validation of what was pulled: each feed against its contract, for a batch of instances at once.
 
-The records that stand now (the last version of each, over an instance's pulls) are checked by Great Expectations, once a
-feed and batch; what fails is laid at its own instance's door. Three outcomes are kept apart: a rule passed, the data
+The records that stand now (the last version of each, over an instance's pulls) are checked by Great Expectations, once
+a feed and batch; what fails is laid at its own instance's door. Three outcomes are kept apart: a rule passed, the data
 failed it, or the check itself broke. What looked at nothing has not passed.
 """
 
@@ -21,8 +21,9 @@ import duckdb
 from hypercare.contracts import Contract
 from hypercare.errors import ContractError
 from hypercare.model import FeedState
-from hypercare.quality_expectations import Outcome, run_suite
+from hypercare.quality_expectations import Outcome, Validator
 from hypercare.quality_records import (
+    NOTHING,
     Failing,
     FailingRow,
     FeedPulls,
@@ -48,8 +49,8 @@ __all__ = ["FeedPulls", "FeedValidation", "RuleResult", "ValidationLimits", "val
 SAMPLE = 5
 VALUES_SHOWN = 5
 LONGEST_VALUE = 60
+LONGEST_FAULT = 300
 MAIL_ADDRESS = re.compile(r"\S+@\S+")
-NOTHING = Failing(0, ())
 log = logging.getLogger(__name__)
 
 
@@ -129,15 +130,17 @@ def validate_batch(
     contracts: Mapping[str, Contract],
     batch: Sequence[FeedPulls],
     failing_rows_folder: Path | None = None,
-    connect: Callable[[], duckdb.DuckDBPyConnection] = duckdb.connect,
+    attach: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     limits: ValidationLimits = ValidationLimits(),  # noqa: B008 - frozen
 ) -> list[FeedValidation]:
     """Validate the feeds of several instances; return one answer for each entry of `batch`, in its order.
 
-    `connect` returns a DuckDB connection that can open the typed files; it is closed at the end. References are checked
+    `attach` lets a DuckDB connection open the typed files where they are not local ones. References are checked
     where the other feed of the same instance is in the batch, too. Raises ContractError when a contract's rule is wrong
-    (its name says which), and ValueError when a feed of an instance is there twice or a file belongs to none of its pulls.
+    (naming both), and ValueError when a feed of an instance stands in the batch twice.
     """
+    if not batch:
+        return []
     found = {(feed.feed, feed.instance): Findings(feed) for feed in batch}
     if len(found) != len(batch):
         msg = "a feed of an instance stands twice in the batch"
@@ -146,14 +149,17 @@ def validate_batch(
     for feed in batch:
         by_feed.setdefault(feed.feed, []).append(feed)
     checks = {name: list_checks(_contract(contracts, name)) for name in by_feed}
+    validator = Validator()
     measures: list[Measure] = []
-    with connect() as connection:
+    with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
+        if attach is not None:
+            attach(connection)
         keys = KnownKeys(connection, contracts, by_feed)
         for name, feeds in by_feed.items():
-            run = FeedRun(connection, contracts[name], checks[name], keys, limits, found)
+            run = FeedRun(connection, validator, contracts[name], checks[name], keys, limits, found)
             measures += run.check([feed for feed in feeds if feed.pulls])
-    _settle(measures, found)
+    _settle(validator, measures, found)
     return [_conclude(found[feed.feed, feed.instance], failing_rows_folder) for feed in batch]
 
 
@@ -162,6 +168,7 @@ class FeedRun:
     """The checks of one feed on its way through a batch."""
 
     connection: duckdb.DuckDBPyConnection
+    validator: Validator
     contract: Contract
     checks: tuple[Check, ...]
     keys: KnownKeys
@@ -169,7 +176,7 @@ class FeedRun:
     found: dict[tuple[str, str], Findings]
 
     def check(self, feeds: Sequence[FeedPulls]) -> list[Measure]:
-        """Check these instances, one by one where together something breaks; return the measures still to be checked."""
+        """Check these instances, one by one where together something breaks; return the measures yet to be checked."""
         if not feeds:
             return []
         attempt = {feed.instance: Findings(feed) for feed in feeds}
@@ -189,9 +196,10 @@ class FeedRun:
     def _check_together(self, feeds: Sequence[FeedPulls], attempt: Mapping[str, Findings]) -> list[Measure]:
         measures = [measure for feed in feeds for measure in measure_columns(self.contract, feed)]
         for owner, names in find_lacking_columns(self.connection, self.contract, feeds).items():
-            why = f"the newest typed file lacks {', '.join(names)}: type it again with contract version {self.contract.version}"
+            version = f"{self.contract.feed} contract {self.contract.version}"
+            why = f"the newest typed file lacks {', '.join(names)}: type it again by the {version}"
             attempt[owner].add_break("typed_columns", "records", "critical", why)
-        load_records(self.connection, self.contract, feeds)
+        load_records(self.connection, self.contract, self.checks, feeds)
         rows, applicable = self._count()
         for owner, count in rows.items():
             attempt[owner].rows = count
@@ -216,7 +224,9 @@ class FeedRun:
 
     def _check_frame(self, attempt: Mapping[str, Findings], applicable: Mapping[tuple[str, str], int]) -> None:
         """Let Great Expectations look at the records, and find the failing ones of each rule that it says fails."""
-        outcomes = run_suite(fetch_frame(self.connection, self.checks), suite_document(self.contract, self.checks))
+        outcomes = self.validator.run(
+            fetch_frame(self.connection, self.checks), suite_document(self.contract, self.checks)
+        )
         for check in self.checks:
             outcome = outcomes[check.rule]
             failing: dict[str, Failing] = {}
@@ -280,7 +290,7 @@ def describe_failing(check: Check, evaluated: int, failing: Failing) -> str:
 
 
 def presentable(value: str | None) -> str:
-    """Return a raw value fit for showing: cut, without mail addresses, and objects, which may hold names, not at all."""
+    """Return a raw value fit for showing: cut, without mail addresses; objects, which may hold names, not at all."""
     if value is None:
         return ""
     if value.lstrip()[:1] in ("{", "["):
@@ -308,9 +318,9 @@ def _disagreement(outcome: Outcome, looked_at: int, failing: int) -> str:
     return "" if outcome.success == (failing == 0) else "success and the count of failures contradict each other"
 
 
-def _settle(measures: Sequence[Measure], found: Mapping[tuple[str, str], Findings]) -> None:
+def _settle(validator: Validator, measures: Sequence[Measure], found: Mapping[tuple[str, str], Findings]) -> None:
     """Add the measures to what was found, once Great Expectations has checked them."""
-    fault = check_measures(measures)
+    fault = check_measures(validator, measures)
     for measure in measures:
         finding = found[measure.feed, measure.instance]
         if fault:
@@ -325,7 +335,7 @@ def _sample(rows: Sequence[FailingRow]) -> tuple[str, ...]:
 
 
 def _first_line(text: str) -> str:
-    return presentable(text.strip().partition("\n")[0])
+    return MAIL_ADDRESS.sub("(a mail address)", text.strip().partition("\n")[0])[:LONGEST_FAULT]
 
 
 def _conclude(finding: Findings, folder: Path | None) -> FeedValidation:
@@ -366,7 +376,7 @@ def _words(result: RuleResult) -> str:
 def _what_to_do(kind: str) -> str:
     match kind:
         case "misfits":
-            return "Compare the rejected values with the contract's types; correct the record or, where it is wrong, the contract."
+            return "Compare the rejected values with the contract's types; correct the records, or the contract."
         case "columns":
             return "Grant these fields to the API client, or correct their names in the contract; then pull again."
         case "freshness" | "volume" | "reference":

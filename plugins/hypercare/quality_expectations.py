@@ -1,7 +1,7 @@
-"""Great Expectations, held to its word: a suite is loaded whole or not at all, and a check that broke is no failed check.
+"""Great Expectations, held to its word: a suite loads whole or not at all, a check that broke is no failed check.
 
-Left alone, Great Expectations drops expectations whose type it does not know and calls the rest a success, and it reports
-a crash inside a check as a failure of the data. Nothing here is imported before it is needed: the package costs seconds.
+Left alone, Great Expectations drops expectations whose type it does not know and calls the rest a success, and it
+reports a crash inside a check as a failure of the data. It is imported when it is needed: the package costs seconds.
 """
 
 from __future__ import annotations
@@ -30,26 +30,34 @@ class Outcome:
     """Why the check itself broke; empty: it did not."""
 
 
-def run_suite(frame: pandas.DataFrame, document: Mapping[str, Any]) -> dict[str, Outcome]:
-    """Validate a frame by a suite given as JSON document; return each expectation's outcome by its `meta.rule`.
+class Validator:
+    """A fresh Great Expectations context that keeps nothing on disk; validates any number of frames."""
 
-    The frame should have Arrow types: decimals as floats would be judged after rounding. Raises ContractError when an
-    expectation is unknown or badly put. What breaks during the run is said in the outcome of every rule it took along.
-    """
-    gx = _great_expectations()
-    suite = load_suite(document)
-    rules = [expectation["meta"]["rule"] for expectation in document["expectations"]]
-    try:
+    def __init__(self) -> None:
+        gx = _great_expectations()
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = _progress_bars_off()
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
-        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
-        report = batch.validate(suite, result_format="BASIC")
-        outcomes = {result.expectation_config.meta["rule"]: _outcome(result) for result in report.results}
-    except Exception as error:  # noqa: BLE001 - whatever breaks in there is a broken check, never a failed one
-        return dict.fromkeys(rules, Outcome(False, fault=f"{type(error).__name__}: {error}"))
-    lost = Outcome(False, fault="Great Expectations returned no result")
-    return {rule: outcomes.get(rule, lost) for rule in rules}
+        self._whole_frame = asset.add_batch_definition_whole_dataframe("whole")
+
+    def run(self, frame: pandas.DataFrame, document: Mapping[str, Any]) -> dict[str, Outcome]:
+        """Validate a frame by a suite given as JSON document; return each expectation's outcome by its `meta.rule`.
+
+        The frame should have Arrow types: decimals as floats would be judged after rounding. Raises ContractError when
+        an expectation is unknown or badly put. What breaks on the way is the outcome of every rule that it took along.
+        """
+        suite = load_suite(document)
+        rules = [expectation["meta"]["rule"] for expectation in document["expectations"]]
+        try:
+            batch = self._whole_frame.get_batch({"dataframe": frame})
+            report = batch.validate(suite, result_format="BASIC")
+            outcomes = {result.expectation_config.meta["rule"]: _outcome(result) for result in report.results}
+        except Exception as error:  # noqa: BLE001 - whatever breaks in there is a broken check, never a failed one
+            return dict.fromkeys(rules, Outcome(False, fault=f"{type(error).__name__}: {error}"))
+        lost = Outcome(False, fault="Great Expectations returned no result")
+        return {rule: outcomes.get(rule, lost) for rule in rules}
 
 
 def load_suite(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - great_expectations.ExpectationSuite
@@ -102,15 +110,9 @@ def _fault(info: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(messages))
 
 
-def _progress_bars_off() -> Any:  # noqa: ANN401 - great_expectations' own type
-    from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415 - takes seconds
-
-    return ProgressBarsConfig(globally=False)
-
-
 def _great_expectations() -> Any:  # noqa: ANN401 - the module
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # 214 lines at import otherwise
-    import great_expectations  # noqa: PLC0415 - takes seconds
+    import great_expectations
 
     return great_expectations

@@ -1,15 +1,17 @@
 """A feed's current records, for many instances at once, as the table `records` that every check looks at.
 
-Columns are the contract's scalars in the contract's types (an empty text is no value), the nested lists that hold
-references, and: `_instance`; `_copies` (how often the id stands in the pull that brought it last); `_misfits_critical` and
-`_misfits_other` (values of the record that did not fit); `_missing_{table}_{column}` (required values missing in a list).
+Columns are the scalars that a check looks at, in the contract's types (an empty text is no value), the nested lists
+that hold references, and: `_instance`; `_copies`, how often the id stands in the pull that brought it last;
+`_misfits_critical` and `_misfits_other`, values of the record that did not fit; `_missing_{table}_{column}`, required
+values that a list lacks.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -46,7 +48,10 @@ class FeedPulls:
     columns_missing: tuple[str, ...] = ()
     """Columns that no answer carried, as wire paths (`currency.code`) or column names (`currency_code`)."""
     rejects: tuple[str, ...] = ()
-    """Parquet files of the values that did not fit, beside the typed files as `write_typed` names them."""
+    """Parquet files of the values that did not fit, beside the typed files as `write_typed` names them.
+
+    Those of other pulls are let be; a misfit that no file explains counts as critical.
+    """
     lenient: bool = False
     """An engagement's first eight weeks, or a holiday week (rule R7)."""
 
@@ -73,12 +78,17 @@ class Failing:
     rows: tuple[FailingRow, ...]
 
 
-def load_records(connection: duckdb.DuckDBPyConnection, contract: Contract, feeds: Sequence[FeedPulls]) -> None:
-    """Create the tables `records` and `rejects` from at least one pull; raise duckdb.Error for files that can't be read."""
+NOTHING = Failing(0, ())
+
+
+def load_records(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, checks: Sequence[Check], feeds: Sequence[FeedPulls]
+) -> None:
+    """Create the tables `records` and `rejects` from at least one pull; raise duckdb.Error for unreadable files."""
     files = [(feed.instance, position, pull) for feed in feeds for position, pull in enumerate(feed.in_order)]
     relation = read_files([pull.path for _, _, pull in files])
     present = {row[0] for row in connection.execute(f"describe select * from {relation}").fetchall()}
-    columns = ",\n  ".join(_columns(contract, present))
+    columns = ",\n  ".join(_columns(contract, checks, present))
     _load_rejects(connection, contract, feeds)
     connection.execute(
         f"""
@@ -111,12 +121,13 @@ def load_records(connection: duckdb.DuckDBPyConnection, contract: Contract, feed
 
 def read_files(paths: Iterable[str]) -> str:
     """Return SQL that reads typed files; each row's `file_index` says which of them it comes from."""
-    return f"read_parquet([{', '.join(sql_literal(path) for path in paths)}], union_by_name = true)"
+    files = ", ".join(sql_literal(path) for path in paths)
+    return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
 
 
 def pick(values: Iterable[str | int]) -> str:
     """Return SQL for the value that belongs to a row's file."""
-    return f"([{', '.join(sql_literal(value) for value in values)}])[file_index + 1]"
+    return f"([{', '.join(sql_literal(value) for value in values)}])[file_index::bigint + 1]"
 
 
 def find_lacking_columns(
@@ -150,12 +161,12 @@ def count_applicable(
 
 def fetch_frame(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> pandas.DataFrame:
     """Return what the checks' expectations read, with a boolean column for each condition; all in Arrow types."""
-    import pandas as pd  # noqa: PLC0415 - takes a second
+    import pandas as pd
 
     columns = dict.fromkeys(name for check in checks for name in check.frame_columns)
     selected = [f'"{name}"' for name in columns]
     selected += [f"{check.in_scope} as {scope_column(n)}" for n, check in enumerate(checks) if check.where]
-    table = connection.execute(f"select {', '.join(selected)} from records").to_arrow_table()
+    table: Any = connection.sql(f"select {', '.join(selected)} from records").to_arrow_table()
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -219,12 +230,15 @@ def unnest_levels(source: str, levels: Sequence[str]) -> str:
     return f"(select {OWNER}, _record, unnest(item) from {query})"
 
 
-def _columns(contract: Contract, present: set[str]) -> Iterator[str]:
-    """Yield the selected columns; what no file has is null, so that required values are missed and not overlooked."""
+def _columns(contract: Contract, checks: Sequence[Check], present: set[str]) -> Iterator[str]:
+    """Yield the columns that are looked at; what no file has is null, so that a required value is missed there."""
     referring = {reference.table for reference in contract.references}
     lists = {levels[0] for table, levels in nested_tables(contract) if table in referring}
+    conditions = " ".join([*(check.where for check in checks), *(reference.where for reference in contract.references)])
+    wanted = set(re.findall(r"\w+", conditions)) | {name for check in checks for name in check.frame_columns}
+    wanted |= {contract.key, *(reference.column for reference in contract.references)}
     for column in flatten(contract.columns):
-        if isinstance(column.node, Scalar):
+        if isinstance(column.node, Scalar) and column.name in wanted:
             value = f'"{column.name}"' if column.name in present else "null"
             typed = f"{value}::{duckdb_type(column.node)}"
             yield (
@@ -240,27 +254,24 @@ def _columns(contract: Contract, present: set[str]) -> Iterator[str]:
 
 
 def _load_rejects(connection: duckdb.DuckDBPyConnection, contract: Contract, feeds: Sequence[FeedPulls]) -> None:
-    files = [(feed.instance, _pull_of(feed, path), path) for feed in feeds for path in feed.rejects]
+    beside = {
+        pull.path.removesuffix(".parquet") + REJECTS_SUFFIX: (feed.instance, position)
+        for feed in feeds
+        for position, pull in enumerate(feed.in_order)
+    }
+    files = [(*beside[path], path) for feed in feeds for path in feed.rejects if path in beside]
     critical = ", ".join(sql_literal(path) for path in sorted(critical_paths(contract)))
     if files:
         source = (
-            f"select {pick([owner for owner, _, _ in files])} as owner, {pick([at for _, at, _ in files])} as position, "
-            f"nullif(id::varchar, '') as id, path, raw from {read_files([path for _, _, path in files])}"
+            f"select {pick([owner for owner, _, _ in files])} as owner, "
+            f"{pick([at for _, at, _ in files])} as position, nullif(id::varchar, '') as id, path, raw "
+            f"from {read_files([path for _, _, path in files])}"
         )
     else:
         source = "select '' as owner, 0 as position, '' as id, '' as path, '' as raw where false"
     connection.execute(
         f"create or replace temp table rejects as select *, path in ({critical}) as critical from ({source})"
     )
-
-
-def _pull_of(feed: FeedPulls, rejects: str) -> int:
-    """Return the position of the pull that a rejects file belongs to; raise ValueError when it is none of the feed's."""
-    for position, pull in enumerate(feed.in_order):
-        if pull.path.removesuffix(".parquet") + REJECTS_SUFFIX == rejects:
-            return position
-    msg = f"{feed.feed} of {feed.instance}: {rejects} lies beside none of its typed files"
-    raise ValueError(msg)
 
 
 def _bare(path: str) -> str:

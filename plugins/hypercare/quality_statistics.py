@@ -12,14 +12,16 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from hypercare.contracts import Contract, Reference, flatten, nested_lists
 from hypercare.errors import ContractError
-from hypercare.quality_expectations import run_suite
+from hypercare.quality_expectations import Validator
 from hypercare.quality_records import (
+    NOTHING,
     Failing,
     FailingRow,
     FeedPulls,
@@ -79,7 +81,7 @@ class Measure:
     most: float = math.inf
     evaluated: int = 1
     """How many things the figure was taken over."""
-    failing: Failing = Failing(0, ())
+    failing: Failing = NOTHING
 
     @property
     def is_within(self) -> bool:
@@ -128,7 +130,7 @@ class PullFigures:
 def measure_past(
     connection: duckdb.DuckDBPyConnection, contract: Contract, feeds: Sequence[FeedPulls], limits: ValidationLimits
 ) -> list[Measure]:
-    """Measure, per instance, how old its newest change is and how many rows changed; raise duckdb.Error on bad files."""
+    """Measure, per instance, how old its newest change is and how many rows changed; may raise duckdb.Error."""
     if all(column.name != UPDATED for column in flatten(contract.columns)):
         return []
     files = [(feed.instance, position, pull.path) for feed in feeds for position, pull in enumerate(feed.in_order)]
@@ -165,14 +167,14 @@ def _measure_freshness(feed: FeedPulls, past: Sequence[PullFigures], limits: Val
             "freshness",
             _severity(feed, limits),
             measured=age,
-            words=f"its newest change is {age:.1f} days old, by its own past at most {most:.1f} are to be expected",
+            words=f"its newest change is {age:.1f} days old, by its own past it should be at most {most:.1f}",
             most=most,
         )
     ]
 
 
 def _measure_volume(feed: FeedPulls, past: Sequence[PullFigures], limits: ValidationLimits) -> list[Measure]:
-    days = [(later.observed_at - earlier.observed_at) / DAY for earlier, later in zip(past, past[1:], strict=False)]
+    days = [(later.observed_at - earlier.observed_at) / DAY for earlier, later in pairwise(past)]
     daily = [
         pull.rows / gap for pull, gap in zip(past[1:-1], days[:-1], strict=False) if gap >= limits.volume_days
     ]  # without the first pull, the baseline
@@ -189,7 +191,7 @@ def _measure_volume(feed: FeedPulls, past: Sequence[PullFigures], limits: Valida
             "volume",
             _severity(feed, limits),
             measured=rows,
-            words=f"{rows} rows changed in {days[-1]:.1f} days, by its own past about {expected:.0f} are to be expected",
+            words=f"{rows} rows changed in {days[-1]:.1f} days, by its own past it should be about {expected:.0f}",
             least=limits.volume_least * expected,
             most=limits.volume_most * expected,
         )
@@ -244,7 +246,8 @@ class KnownKeys:
         try:
             self.connection.execute(f"insert into {table} select distinct {owner}, id::varchar from {source}")
         except duckdb.Error as error:
-            log.warning("%s: the keys of %s cannot be read: %s", contract.feed, [f.instance for f in feeds], error)
+            names = ", ".join(feed.instance for feed in feeds)
+            log.warning("%s of %s: keys cannot be read: %s", contract.feed, names, str(error).partition("\n")[0])
             return False
         return True
 
@@ -321,11 +324,11 @@ def _find_orphans(
         raise ContractError(msg) from error
 
 
-def check_measures(measures: Sequence[Measure]) -> str:
+def check_measures(validator: Validator, measures: Sequence[Measure]) -> str:
     """Let Great Expectations check all measures; return why that broke, empty when it agrees with `is_within`."""
     if not measures:
         return ""
-    outcomes = run_suite(_statistics_frame(measures), STATISTICS_SUITE)
+    outcomes = validator.run(_statistics_frame(measures), STATISTICS_SUITE)
     faults = [f"{rule}: {outcome.fault}" for rule, outcome in outcomes.items() if outcome.fault]
     if faults:
         return "; ".join(faults)
@@ -344,7 +347,7 @@ def check_measures(measures: Sequence[Measure]) -> str:
 
 
 def _statistics_frame(measures: Sequence[Measure]) -> pandas.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - takes a second
+    import pandas as pd
 
     columns = ("feed", "instance", "rule", "measured", "least", "most")
     return pd.DataFrame([[getattr(m, name) for name in columns] for m in measures], columns=list(columns))
@@ -361,13 +364,13 @@ STATISTICS_SUITE = {
         },
         {
             "type": "expect_column_pair_values_a_to_be_greater_than_b",
-            "kwargs": {"column_A": "most", "column_B": "measured", "or_equal": True, "ignore_row_if": "never"},
+            "kwargs": {"column_A": "most", "column_B": "measured", "or_equal": True, "ignore_row_if": "neither"},
             "meta": {"rule": "statistics.not_above"},
             "severity": "critical",
         },
         {
             "type": "expect_column_pair_values_a_to_be_greater_than_b",
-            "kwargs": {"column_A": "measured", "column_B": "least", "or_equal": True, "ignore_row_if": "never"},
+            "kwargs": {"column_A": "measured", "column_B": "least", "or_equal": True, "ignore_row_if": "neither"},
             "meta": {"rule": "statistics.not_below"},
             "severity": "critical",
         },

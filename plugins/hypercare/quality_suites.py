@@ -8,7 +8,7 @@ finds the failing rows and does the counting where a feed is too big for a frame
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -279,7 +279,7 @@ def _in_set(_contract: Contract, column: str, scalar: Scalar, *, values: list[st
     )
 
 
-def _between(_contract: Contract, column: str, scalar: Scalar, *, min: Any = None, max: Any = None) -> Meaning:  # noqa: A002, ANN401 - as in YAML
+def _between(_contract: Contract, column: str, scalar: Scalar, *, min: Any = None, max: Any = None) -> Meaning:  # noqa: ANN401 - YAML
     _expect_kind(scalar, ORDERED_KINDS)
     least, most = _bound(min), _bound(max)
     if least is None and most is None:
@@ -299,7 +299,7 @@ def _between(_contract: Contract, column: str, scalar: Scalar, *, min: Any = Non
     )
 
 
-def _length_between(_contract: Contract, column: str, scalar: Scalar, *, min: int = 0, max: int) -> Meaning:  # noqa: A002 - as in YAML
+def _length_between(_contract: Contract, column: str, scalar: Scalar, *, min: int = 0, max: int) -> Meaning:
     _expect_kind(scalar, TEXT_KINDS)
     return Meaning(
         "expect_column_value_lengths_to_be_between",
@@ -310,10 +310,10 @@ def _length_between(_contract: Contract, column: str, scalar: Scalar, *, min: in
 
 
 def _matches(_contract: Contract, column: str, scalar: Scalar, *, pattern: str) -> Meaning:
-    """The whole value must match.
+    """Ask that the whole value matches, by a pattern that Python and RE2 (DuckDB) read alike.
 
-    Python's `$` also stands before a last line feed and its `\\d` is wider than RE2's, so the expectation asks for ASCII
-    classes and the true end. The end is put as a lookahead, which keeps pandas from handing the pattern to RE2 after all.
+    Python's `$` also stands before a last line feed and its digits are wider than RE2's: the expectation asks for ASCII
+    classes and the true end, as a lookahead, which keeps pandas from handing the pattern to RE2 now and then.
     """
     _expect_kind(scalar, TEXT_KINDS)
     re.compile(pattern)
@@ -339,7 +339,7 @@ def _not_before(contract: Contract, column: str, scalar: Scalar, *, other: str) 
     )
 
 
-MEANINGS = {
+MEANINGS: Mapping[str, Callable[..., Meaning]] = {
     "not_null": _not_null,
     "in_set": _in_set,
     "between": _between,

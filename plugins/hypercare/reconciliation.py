@@ -1,7 +1,7 @@
 """Reconciles one engagement-week: runs the checks of include/sql/reconciliation and counts what they judged (rule R8).
 
-Every file there is one check: a header comment that says what it judges, and one query with a row per judged item, which
-places each in exactly one week by its `judged_on`. `tables/` holds what several checks read, in the order of its numbers.
+Every file there is one check: a header comment that says what it judges, and one query with a row per judged item,
+which places each in exactly one week by its `judged_on`. `tables/` holds what several checks read, by number.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import (
@@ -153,6 +155,16 @@ class Reconciliation:
     roll_forward: tuple[RollForward, ...] = ()
     notes: tuple[Note, ...] = ()
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What stands beside the verdicts, as plain JSON with amounts as text."""
+        return {
+            "main_currency": self.main_currency,
+            "totals": [_plain(total) for total in self.totals],
+            "roll_forward": [_plain(row) for row in self.roll_forward],
+            "notes": [_plain(note) for note in self.notes],
+        }
+
 
 @dataclass
 class _Findings:
@@ -161,6 +173,10 @@ class _Findings:
     totals: list[CurrencyTotal] = field(default_factory=list)
     roll_forward: list[RollForward] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+
+
+def _plain(record: CurrencyTotal | RollForward | Note) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(record).items()}
 
 
 def load_checks(folder: Path) -> CheckBook:
@@ -218,7 +234,8 @@ def reconcile_week(
 
     Facts of an engagement without a valid feed of payments or invoices rest on what is there.
 
-    Raises ConfigurationError when `views` is turned to another week, ContractError when a parameter is missing.
+    Raises ConfigurationError when `views` is turned to another week, ContractError when a parameter is missing or a
+    query fails.
     """
     selected = views.connection.execute("select week from engagement").fetchone()
     if selected != (str(week),):
@@ -366,7 +383,11 @@ def _execute(views: WeekViews, query: str, parameters: Mapping[str, Any], name: 
     if missing:
         msg = f"{name}.sql needs the parameters {sorted(missing)}, which the policy does not give"
         raise ContractError(msg)
-    views.connection.execute(query, {key: parameters[key] for key in sorted(wanted)})
+    try:
+        views.connection.execute(query, {key: parameters[key] for key in sorted(wanted)})
+    except duckdb.Error as error:
+        msg = f"{name}.sql failed on the records of {views.engagement.customer} ({views.engagement.id}): {error}"
+        raise ContractError(msg) from error
 
 
 def _read_check(path: Path) -> Check:

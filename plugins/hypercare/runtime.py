@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
+import duckdb
 from sqlalchemy import Engine
 
 from hypercare.contracts import Contract, load_contracts
@@ -28,6 +29,12 @@ class Runtime:
     lake: Lake
     contracts: Mapping[str, Contract]
     policy: PolicyFile
+
+    def connect_duckdb(self) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB connection of its own that can read the lake."""
+        connection = duckdb.connect()
+        self.lake.attach(connection)
+        return connection
 
 
 @contextmanager

@@ -288,7 +288,8 @@ def _copy_rejects(
     ]
     if not shaped:
         selects += [
-            f"""select id, '{path}' as path, unnest({values.replace("(json,", "(_json,")})::varchar as raw from bad"""
+            f"select id, '{path}' as path, json_extract_string(lost, '$') as raw "
+            f"from (select id, unnest({values.replace('(json,', '(_json,')}) as lost from bad)"
             for path, values in _shape_misfits(contract.columns)
         ]
     union = "\nunion all\n".join(selects)

@@ -19,7 +19,20 @@ Body = dict[str, Any]
 Maker = Callable[..., Body]
 
 FIRST_NAMES = ("Alex", "Bo", "Chris", "Dana", "Eli", "Fran", "Gael", "Harper", "Indra", "Jo", "Kai", "Lee")
-LAST_NAMES = ("Abbott", "Brandt", "Castillo", "Dahl", "Ekström", "Fischer", "Garza", "Hart", "Ito", "Jensen", "Khan", "Lund")
+LAST_NAMES = (
+    "Abbott",
+    "Brandt",
+    "Castillo",
+    "Dahl",
+    "Ekström",
+    "Fischer",
+    "Garza",
+    "Hart",
+    "Ito",
+    "Jensen",
+    "Khan",
+    "Lund",
+)
 LICENCES = (
     ("purchasing", "expense"),
     ("purchasing", "expense", "analytics"),
@@ -74,6 +87,7 @@ class Books:
         self.zone: ZoneInfo = instance.time_zone
         self.random = random.Random(instance.name)
         self.timeline = Timeline(self.zone)
+        self.documents: defaultdict[str, list[Document]] = defaultdict(list)
         self.people: list[Body] = []
         self.vendors: list[Vendor] = []
         self._counters: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1001))
@@ -84,21 +98,22 @@ class Books:
         """Return the next number of a kind of record."""
         return next(self._counters[kind])
 
-    def open(self, resource: str, make: Maker, at: datetime, **facts: Any) -> Document:
+    def open(self, resource: str, make: Maker, at: datetime, **facts: object) -> Document:
         """Create a record at an instant and return it."""
         document = Document(
             resource, make, {"id": self.next_id(resource), "created_at": at, "zone": self.zone, **facts}
         )
         self.save(document, at)
+        self.documents[resource].append(document)
         return document
 
-    def save(self, document: Document, at: datetime, **changes: Any) -> None:
+    def save(self, document: Document, at: datetime, **changes: object) -> None:
         """Change a record at an instant: a new version with that `updated-at`."""
         document.facts |= changes
         document.body = document.make(**document.facts, updated_at=at)
         self.instance.put(document.resource, at, document.body)
 
-    def spoil(self, document: Document, at: datetime, **attributes: Any) -> None:
+    def spoil(self, document: Document, at: datetime, **attributes: object) -> None:
         """Show attributes (by wire name) with values that do not belong there, from an instant on."""
         stamp = shapes.write_instant(at, self.zone)
         document.body = {**document.body, **attributes, "updated-at": stamp}

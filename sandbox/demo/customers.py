@@ -75,7 +75,7 @@ CUSTOMERS = (
         "Cascadia Foods go-live",
         "a payment returned in week three and paid again in week four: week three is cleared by a new revision",
         ("cascadia",), "America/Los_Angeles", "Mid-Market", "US", "Cascadia Foods LLC", "USD",
-        holidays="US", pays_on=2, stories=("returned", "paid_again"),
+        holidays="US", pays_on=2, stories=("returned_and_paid_again",),
     ),
     Customer(
         "Dunmore Hotels go-live",

@@ -31,7 +31,7 @@ class Payment:
     details: list[Body] = field(default_factory=list)
 
 
-Hook = Callable[[date, list[Payment]], None]
+Hook = Callable[[datetime, date, list[Payment]], None]
 
 
 class Paying:
@@ -42,8 +42,7 @@ class Paying:
         self.books = purchasing.books
         self.customer = purchasing.customer
         self.after_drafting: list[Hook] = []
-        """Stories that change what becomes of a run's payments; told the day and the drafts."""
-        self.on_completed: Callable[[datetime], None] | None = None
+        """Stories that change what becomes of a run; told the instant, the local day and the drafts."""
 
     def plan_run(self, day: date) -> None:
         """Let a payment run take place on a local day."""
@@ -70,7 +69,7 @@ class Paying:
             for number, bills in enumerate(by_payee.values(), start=1)
         ]
         for hook in self.after_drafting:
-            hook(day, payments)
+            hook(at, day, payments)
         timeline = self.books.timeline
         release = timeline.moment(day, 14)
         for payment in payments:
@@ -79,6 +78,9 @@ class Paying:
 
     def _part_of(self, bill: Bill) -> Decimal:
         """Return what a run pays of a bill: what remains, less what a credit note or a discount takes off."""
+        if bill.next_part is not None:
+            part, bill.next_part = bill.next_part, None
+            return part
         credited = Decimal(bill.credit["payable-to-amount"]) if bill.credit else ZERO
         return bill.remaining - bill.reserved - credited - bill.discount
 
@@ -94,9 +96,7 @@ class Paying:
             "updated-by": self.books.people[2],
         }
 
-    def draft_payment(
-        self, at: datetime, batch: Body, number: int, parts: list[tuple[Bill, Decimal]]
-    ) -> Payment:
+    def draft_payment(self, at: datetime, batch: Body, number: int, parts: list[tuple[Bill, Decimal]]) -> Payment:
         """Draft one payment to the payee of its parts: bills, each with the amount that is paid of it."""
         books, currency = self.books, self.customer.currency
         total = sum((amount for _, amount in parts), ZERO)
@@ -117,11 +117,10 @@ class Paying:
 
     def _detail(self, at: datetime, payment_id: int, bill: Bill, amount: Decimal) -> Body:
         kind = "InvoiceHeader" if bill.is_invoice else "ExpenseReport"
-        facts = bill.document.facts
         return shapes.payment_detail(
             id=self.books.next_id("payment_details"), created_at=at, zone=self.books.zone, payment_id=payment_id,
             invoice_id=bill.document.id, source_transaction_type=kind,
-            invoice_number=facts.get("invoice_number", f"INV-{bill.document.id}") if bill.is_invoice else f"ER-{bill.document.id}",
+            invoice_number=bill.document.body.get("invoice-number", f"ER-{bill.document.id}"),
             payable_type="Payables::Invoice" if bill.is_invoice else "Payables::Expense",
             transaction_total=bill.total, discount_total=bill.discount, payment_total=amount,
             currency=self.customer.currency, allocations=[bill.credit] if bill.credit else [],
@@ -151,10 +150,9 @@ class Paying:
                 self._settle(at, bill, amount, reference=payment.document.facts["payment_identifier"])
         if self.customer.erp_leg != "none" and payment.is_exported_later:
             books.timeline.plan(
-                at + timedelta(hours=1), lambda now: books.save(payment.document, now, exported=True, last_exported_at=now)
+                at + timedelta(hours=1),
+                lambda now: books.save(payment.document, now, exported=True, last_exported_at=now),
             )
-        if self.on_completed and not failed:
-            self.on_completed(at)
 
     def _settle(self, at: datetime, bill: Bill, amount: Decimal, reference: str) -> None:
         """Write a completed payment onto the document that it paid."""
@@ -167,17 +165,34 @@ class Paying:
         bill.remaining -= amount + credited + bill.discount
         bill.payments.append(
             shapes.invoice_payment(
-                id=self.books.next_id("invoice_payments"), created_at=at, zone=self.books.zone, amount_paid=amount,
-                currency=currency, invoice_id=bill.document.id, notes=reference,
-            )  # fmt: skip
+                id=self.books.next_id("invoice_payments"),
+                created_at=at,
+                zone=self.books.zone,
+                amount_paid=amount,
+                currency=currency,
+                invoice_id=bill.document.id,
+                notes=reference,
+            )
         )
         changes: dict[str, Any] = {"payments": list(bill.payments), "amount_due": bill.remaining}
+        if bill.credit:
+            self._use_up(at, bill.credit)
         if bill.discount:
             changes["reconciliation_lines"] = [self._discount_line(at, bill)]
         if not bill.remaining:
             changes |= {"paid": True, "payment_date": at}
         self.books.save(bill.document, at, **changes)
         bill.credit, bill.discount = None, ZERO
+
+    def _use_up(self, at: datetime, credit: Body) -> None:
+        """Mark the credit note of an allocation as used."""
+        note = next(
+            bill
+            for bill in self.purchasing.bills
+            if bill.document.id == credit["source-transaction-from-id"] and bill.is_invoice
+        )
+        note.remaining = ZERO
+        self.books.save(note.document, at, amount_due=ZERO, paid=True, payment_date=at)
 
     def _discount_line(self, at: datetime, bill: Bill) -> Body:
         return shapes.build(

@@ -1,4 +1,4 @@
-"""From a requisition to an approved invoice that the ERP has taken over: the documents of one engagement's purchases."""
+"""From a requisition to an approved invoice that the ERP took over: the documents of one engagement's purchases."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Bill:
     """An approved document that is to be paid: an invoice or an expense report.
 
     `remaining` and `reserved` are amounts: what is still owed, and what payments in flight will pay of it.
+    `next_part`: what the next run pays, where that is not all; `credit`: the allocation of a credit note to it.
     """
 
     document: Document
@@ -34,6 +35,7 @@ class Bill:
     remaining: Decimal
     reserved: Decimal = Decimal(0)
     is_kept_back: bool = False
+    next_part: Decimal | None = None
     credit: Body | None = None
     discount: Decimal = Decimal(0)
     payments: list[Body] = field(default_factory=list)
@@ -58,9 +60,15 @@ class Approvals:
         approver = self.books.approver(position)
         self.steps.append(
             self.books.open(
-                "approvals", shapes.approval, at, approvable_type=self.approvable_type,
-                approvable_id=self.approvable_id, status="pending_approval", approver=approver, position=position,
-            )  # fmt: skip
+                "approvals",
+                shapes.approval,
+                at,
+                approvable_type=self.approvable_type,
+                approvable_id=self.approvable_id,
+                status="pending_approval",
+                approver=approver,
+                position=position,
+            )
         )
 
     def answer(self, at: datetime, status: str = "approved") -> None:
@@ -80,14 +88,12 @@ class Purchasing:
         self.books = books
         self.customer = customer
         self.bills: list[Bill] = []
-        self.invoice_count = 0
         self.chart = shapes.legal_entity(
             entity_id, f"{customer.legal_entity} Chart", customer.legal_entity, customer.currency
         )
         self.account = {
             "id": entity_id * 100, "code": "100-6000", "name": "Operating expense", "account-type": self.chart,
         }  # fmt: skip
-        self.on_exported: Callable[[datetime], None] | None = None
 
     @property
     def currency(self) -> str:
@@ -145,9 +151,7 @@ class Purchasing:
             return {"source_type": "Catalog", "item": {"id": number, "name": f"Item {number}"}}
         return {}
 
-    def _order(
-        self, at: datetime, requisition: Document, vendor: Vendor, quantity: Decimal, price: Decimal
-    ) -> None:
+    def _order(self, at: datetime, requisition: Document, vendor: Vendor, quantity: Decimal, price: Decimal) -> None:
         books = self.books
         requisition_line = requisition.facts["lines"][0]
         order_id = books.next_id("order_numbers")
@@ -212,7 +216,6 @@ class Purchasing:
         today = at.astimezone(books.zone).date()
         due = self.customer.due_date(today, terms if terms is not None else books.random.choice(TERMS))
         fails_tolerance = order is not None and books.random.random() < 0.1
-        self.invoice_count += 1
         invoice = books.open(
             "invoices", shapes.invoice, at, status="pending_approval", total=amount, currency=self.currency,
             supplier=vendor.stub, account_type=self.chart, channel=vendor.channel, invoice_date=today,
@@ -225,13 +228,13 @@ class Purchasing:
         if order is not None:
             billed = {**order_line, "invoiced": order_line["quantity"], "status": "invoiced"}
             books.save(order, at, lines=[billed], status="closed")
-        if credit_note is False and order is None and books.random.random() < 0.08:
+        if order is None and total is None and books.random.random() < 0.08:
             reason = [{"id": 1, "code": "price", "description": "Price differs from the agreement"}]
             books.timeline.plan(
                 self.later(at, 4), lambda now: books.save(invoice, now, status="disputed", dispute_reasons=reason)
             )
             return invoice
-        bill = Bill(invoice, vendor.stub, amount, due, amount)
+        bill = Bill(invoice, vendor.stub, amount, due, amount, is_kept_back=credit_note)
         self._approve(at, bill, "InvoiceHeader", "approved", then)
         return invoice
 
@@ -257,9 +260,15 @@ class Purchasing:
         amounts = [(Decimal(books.random.randint(800, 42000)) * CENT).quantize(CENT) for _ in range(2)]
         lines = [
             shapes.expense_line(
-                id=books.next_id("expense_lines"), created_at=at, zone=books.zone, line_number=number, amount=amount,
-                currency=self.currency, over_limit=books.random.random() < 0.08, account=self.account,
-            )  # fmt: skip
+                id=books.next_id("expense_lines"),
+                created_at=at,
+                zone=books.zone,
+                line_number=number,
+                amount=amount,
+                currency=self.currency,
+                over_limit=books.random.random() < 0.08,
+                account=self.account,
+            )
             for number, amount in enumerate(amounts, start=1)
         ]
         report = books.open(
@@ -305,8 +314,6 @@ class Purchasing:
 
         def export(now: datetime) -> None:
             books.save(document, now, exported=True, last_exported_at=now)
-            if self.on_exported and bill.is_invoice:
-                self.on_exported(now)
 
         books.timeline.plan(self.later(at, 6), approve)
 

@@ -35,7 +35,7 @@ class Timeline:
 
     def working_hours_after(self, at: datetime, hours: float) -> datetime:
         """Return the instant that many hours later, moved to the next working day's morning from outside 8 to 18."""
-        later = (at + timedelta(hours=hours)).astimezone(self.zone)
+        later = (at + timedelta(hours=hours)).astimezone(self.zone).replace(microsecond=0)
         if later.hour >= 18:
             later = self.moment(later.date() + timedelta(days=1), 8, later.minute)
         elif later.hour < 8:

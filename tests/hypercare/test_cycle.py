@@ -224,6 +224,14 @@ def test_completed_since_the_first_of_unbroken_complete_weeks():
     assert cycle_after("PPPP").earliest_if_cleared == date(2026, 2, 2)
 
 
+def test_a_lapse_of_four_weeks_without_a_period_end_does_not_move_the_day_of_completion():
+    lapsed = cycle_after("P" * 12)  # the latest four weeks run from 2 to 29 March
+    assert (lapsed.verdict, lapsed.completed_on) == (FAIL, None)
+    assert lapsed.earliest_otherwise == date(2026, 4, 6)
+    again = cycle_after("P" * 13)
+    assert (again.verdict, again.completed_on) == (PASS, date(2026, 2, 2))
+
+
 def test_the_cycle_as_of_an_earlier_week():
     weeks = history("PPPPF")
     as_of = after(W02.shift(4), PAY)

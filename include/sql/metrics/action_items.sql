@@ -82,7 +82,7 @@ figures as (
         spans.span,
         unnest(['open/' || standing.severity, 'aged/' || standing.severity]) as dimension,
         unnest([standing.open_items, standing.aged_items]) as figure,
-        standing.oldest as waiting_since
+        unnest([standing.oldest, null]) as waiting_since
     from spans
     cross join standing
     union all

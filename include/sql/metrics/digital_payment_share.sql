@@ -2,8 +2,8 @@
 -- title: Invoices paid digitally
 -- definition: Invoices paid by a completed Coupa Pay payment ÷ invoices paid, by count; the row of each
 --   currency by amount, the rows method/* by count. Whether digital checks count is the policy's choice.
---   What was paid outside Coupa Pay counts as not digital, since nothing tells how. Credit notes and voided
---   invoices are left out, and so are those without a payment date.
+--   What was paid outside Coupa Pay counts as not digital, since nothing tells how. Credit notes, negative
+--   amounts and voided invoices are left out, and so are those without a payment date.
 -- unit: share
 -- denominator: invoices paid (or their amount, per currency)
 -- business date: payment date

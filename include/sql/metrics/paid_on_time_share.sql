@@ -1,8 +1,9 @@
 -- metric: paid_on_time_share
 -- title: Paid on time
 -- definition: Invoices paid no later than their net due date ÷ invoices paid, by count; the row of each
---   currency by amount. Credit notes, voided invoices and those without a due or payment date are left out.
---   Waiting: approved invoices that were due and unpaid at the end of the week, and the oldest due date.
+--   currency by amount. Credit notes, negative amounts, voided invoices and those without a due or payment
+--   date are left out. Waiting: approved invoices that were due and unpaid at the end of the week, and the
+--   oldest due date.
 -- unit: share
 -- denominator: invoices paid (or their amount, per currency)
 -- business date: payment date

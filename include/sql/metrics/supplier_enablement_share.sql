@@ -42,8 +42,7 @@ known as (
 targets as (
     select distinct coalesce(suppliers.id, supplier_targets.supplier) as supplier_id
     from supplier_targets
-    left join suppliers
-        on supplier_targets.supplier = suppliers.number or supplier_targets.supplier = suppliers.id
+    left join suppliers on supplier_targets.supplier = suppliers.number
 ),
 
 documents as (

@@ -1,9 +1,9 @@
 -- check: adjustments_explain_the_rest
 -- number: 3
 -- title: Adjustments explain the rest
--- definition: What a payment's detail pays is its transaction total less the discount and less or plus the adjustment. Coupa
---   does not document the adjustment's sign, so either explains the rest; a part of a document paid is a
---   difference too. Reported, never failing.
+-- definition: What a payment's detail pays is its transaction total less the discount and less or plus the
+--   adjustment. Coupa does not document the adjustment's sign, so either explains the rest; a part of a
+--   document paid is a difference too. Reported, never failing.
 -- judged on: final, or overdue where that was earlier
 -- feeds: payments
 -- products: Coupa Pay
@@ -38,13 +38,18 @@ unexplained as (
 )
 
 select
-    'payment:' || released_payments.id as key,
     released_payments.judged_on,
-    unexplained.payment_id is not null as offending,
     released_payments.amount,
     released_payments.currency,
     released_payments.legal_entity,
-    'payment ' || released_payments.id || ' (' || released_payments.currency || '): ' || unexplained.words as words,
+    'payment:' || released_payments.id as key,
+    unexplained.payment_id is not null as offending,
+    'payment '
+    || released_payments.id
+    || ' ('
+    || released_payments.currency
+    || '): '
+    || unexplained.words as words,
     case
         when unexplained.payment_id is not null
             then json_object('unexplained', cast(unexplained.rest as varchar))

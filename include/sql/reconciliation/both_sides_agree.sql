@@ -1,15 +1,16 @@
 -- check: both_sides_agree
 -- number: 4
 -- title: Both sides agree
--- definition: What documents show as paid is what completed payments paid. A completed payment offends when a document it pays
---   does not show it, or is covered by it and not marked paid, or is marked paid with less. A payment that a document shows
---   offends when no Coupa Pay payment that did not fail backs it. A paid mark without amounts offends when payments
---   come to less; a document voided although it was paid offends. For documents that are not paid through Coupa Pay, and
---   without Coupa Pay, the document's own payments are compared with its total and its paid mark. A document not pulled,
---   or not approved, is the matter of check 1.
--- judged on: completed payments: first seen completed. Payments that documents show: their date, or that of their entry
---   where later. Paid marks: first seen. Voids: first seen, or the completion of the payment where later. None moves
---   when the other side follows.
+-- definition: What documents show as paid is what completed payments paid. A completed payment offends when a
+--   document it pays does not show it, or is covered by it and not marked paid, or is marked paid with less.
+--   A payment that a document shows offends when no Coupa Pay payment that did not fail backs it. A paid mark
+--   without amounts offends when payments come to less; a document voided although it was paid offends. For
+--   documents that are not paid through Coupa Pay, and without Coupa Pay, the document's own payments are
+--   compared with its total and its paid mark. A document not pulled, or not approved, is the matter of check
+--   1.
+-- judged on: completed payments: first seen completed. Payments that documents show: their date, or that of
+--   their entry where later. Paid marks: first seen. Voids: first seen, or the completion of the payment
+--   where later. None moves when the other side follows.
 -- feeds: invoices; with Coupa Pay: payments; optional: expense_reports
 -- source: rule R8.4
 
@@ -41,18 +42,31 @@ adjusted as (
     group by document_key
 ),
 
-sides as (
+payable as (
     select
         documents.*,
-        documents.size - coalesce(any_value(adjusted.amount), 0) as capacity,
-        sum(shown.amount) as shown,
-        min(shown.entered_on) filter (
-            where shown.running >= documents.size - coalesce(adjusted.amount, 0) - $tolerance
-        ) as covered_on
+        documents.size - coalesce(adjusted.amount, 0) as capacity
     from documents
-    left join shown on documents.key = shown.key
     left join adjusted on documents.key = adjusted.document_key
-    group by all
+),
+
+coverage as (
+    select
+        shown.key,
+        sum(shown.amount) as shown,
+        min(shown.entered_on) filter (where shown.running >= payable.capacity - $tolerance) as covered_on
+    from shown
+    inner join payable on shown.key = payable.key
+    group by shown.key
+),
+
+sides as (
+    select
+        payable.*,
+        coverage.shown,
+        coverage.covered_on
+    from payable
+    left join coverage on payable.key = coverage.key
 ),
 
 completed as (
@@ -83,7 +97,9 @@ line_faults as (
                 then
                     completed.words || case
                         when document_payments.comparison = 'mark' and sides.is_paid
-                            then ' needed no more than ' || money(document_payments.capacity, completed.currency)
+                            then
+                                ' needed no more than '
+                                || money(document_payments.capacity, completed.currency)
                         when document_payments.comparison = 'mark' then ' is not marked paid'
                         else ' does not show it'
                     end
@@ -93,14 +109,18 @@ line_faults as (
                         then completed.words || ' is covered and not marked paid'
                     when sides.is_paid and sides.shown < sides.capacity - $tolerance
                         then
-                            completed.words || ' is marked paid and shows ' || money(sides.shown, sides.currency)
+                            completed.words
+                            || ' is marked paid and shows '
+                            || money(sides.shown, sides.currency)
                             || ' of ' || money(sides.capacity, sides.currency)
                 end
         end as fault
     from completed
     inner join sides on completed.key = sides.key
     left join document_payments
-        on completed.key = document_payments.document_key and completed.payment_id = document_payments.payment_id
+        on
+            completed.key = document_payments.document_key
+            and completed.payment_id = document_payments.payment_id
 ),
 
 payment_faults as (
@@ -211,7 +231,10 @@ select
     released_payments.amount,
     released_payments.currency,
     released_payments.legal_entity,
-    'payment ' || released_payments.id || ' of ' || money(released_payments.amount, released_payments.currency)
+    'payment '
+    || released_payments.id
+    || ' of '
+    || money(released_payments.amount, released_payments.currency)
     || ' completed on ' || released_payments.succeeded_on || ': ' || payment_faults.fault as words,
     cast(null as json) as detail
 from released_payments

@@ -1,7 +1,8 @@
 -- check: details_add_up
 -- number: 2
 -- title: Details add up
--- definition: The payment totals of a payment's details add up to what is paid to the payee, in the payment's currency.
+-- definition: The payment totals of a payment's details add up to what is paid to the payee, in the payment's
+--   currency.
 -- judged on: final, or overdue where that was earlier
 -- feeds: payments
 -- products: Coupa Pay
@@ -10,7 +11,7 @@
 with details as (
     select
         payment_id,
-        count(*) as lines,
+        count(*) as line_count,
         sum(payment_total) as total
     from payment_details
     group by payment_id
@@ -19,7 +20,7 @@ with details as (
 compared as (
     select
         released_payments.*,
-        coalesce(details.lines, 0) as lines,
+        coalesce(details.line_count, 0) as line_count,
         coalesce(details.total, 0) as total,
         abs(coalesce(details.total, 0) - released_payments.amount) > $tolerance as offending
     from released_payments
@@ -27,18 +28,24 @@ compared as (
 )
 
 select
-    'payment:' || id as key,
     judged_on,
     offending,
     amount,
     currency,
     legal_entity,
+    cast(null as json) as detail,
+    'payment:' || id as key,
     case
         when offending
             then
-                'payment ' || id || ' pays ' || money(amount, currency) || ', its ' || lines || ' details add up to '
+                'payment '
+                || id
+                || ' pays '
+                || money(amount, currency)
+                || ', its '
+                || line_count
+                || ' details add up to '
                 || money(total, currency)
-    end as words,
-    cast(null as json) as detail
+    end as words
 from compared
 where judged_on is not null

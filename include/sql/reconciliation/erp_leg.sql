@@ -1,22 +1,23 @@
 -- check: erp_leg
 -- number: 7
 -- title: ERP leg
--- definition: The ERP took over what Coupa settled. With exported_flag: every completed payment and every approved invoice is
---   marked exported. With integration_runs: an outbound run for the kind of record (or one that names no kind)
---   succeeded on that day or later, and no error of that record is unresolved. Each has $erp_leg_business_days business days. An
---   invoice that was voided before its export need not be exported.
+-- definition: The ERP took over what Coupa settled. With exported_flag: every completed payment and every
+--   approved invoice is marked exported. With integration_runs: an outbound run for the kind of record (or
+--   one that names no kind) succeeded on that day or later, and no error of that record is unresolved. Each
+--   has $erp_leg_business_days business days. An invoice that was voided before its export need not be
+--   exported.
 -- judged on: the last of those days after completion or approval; it stays there when the export comes later
--- feeds: invoices; with Coupa Pay: payments; with integration_runs: integration_runs; optional with integration_runs:
---   integration_errors
+-- feeds: invoices; with Coupa Pay: payments; with integration_runs: integration_runs; optional with
+--   integration_runs: integration_errors
 -- erp legs: exported_flag, integration_runs
 -- source: rule R8.7
 
 with runs as (
     select
-        unnest(['payment', 'invoice']) as kind,
-        unnest(['%payment%', '%invoice%']) as pattern,
         integration_business_object as business_object,
-        start_time
+        start_time,
+        unnest(['payment', 'invoice']) as kind,
+        unnest(['%payment%', '%invoice%']) as pattern
     from integration_runs
     where status = 'successful' and coalesce(integration_direction, 'from_coupa') = 'from_coupa'
 ),
@@ -31,7 +32,7 @@ last_runs as (
 ),
 
 errors as (
-    select distinct case document_type when 'InvoiceHeader' then 'invoice:' else 'payment:' end || document_id as key
+    select case document_type when 'InvoiceHeader' then 'invoice:' else 'payment:' end || document_id as key
     from integration_errors
     where not coalesce(resolved, false) and document_type in ('InvoiceHeader', 'CoupaPay::Payment')
 ),
@@ -70,8 +71,10 @@ judged as (
         add_business_days(records.settled_on, $erp_leg_business_days) as judged_on,
         local_date(engagement.observed_at) as observed_on,
         case
-            when engagement.erp_leg = 'exported_flag' and not records.is_exported then 'is not marked exported'
-            when engagement.erp_leg = 'integration_runs' and records.key in (select key from errors)
+            when
+                engagement.erp_leg = 'exported_flag' and not records.is_exported
+                then 'is not marked exported'
+            when engagement.erp_leg = 'integration_runs' and records.key in (select errors.key from errors)
                 then 'has an unresolved integration error'
             when
                 engagement.erp_leg = 'integration_runs'
@@ -86,11 +89,19 @@ judged as (
 select
     key,
     judged_on,
-    fault is not null as offending,
     amount,
     currency,
     legal_entity,
-    words || ' of ' || money(amount, currency) || ', ' || settled || ' ' || settled_on || ', ' || fault as words,
-    cast(null as json) as detail
+    cast(null as json) as detail,
+    fault is not null as offending,
+    words
+    || ' of '
+    || money(amount, currency)
+    || ', '
+    || settled
+    || ' '
+    || settled_on
+    || ', '
+    || fault as words
 from judged
 where judged_on < observed_on

@@ -1,10 +1,10 @@
 -- check: errors_resolved
 -- number: 6
 -- title: Errors resolved
--- definition: A payment that completed with errors or was cancelled after its release offends until it, or payments released
---   later for the same documents, completed with at least its amounts.
--- judged on: the day on which a pull first saw it failed, else completed; a failed payment that completes later
---   stays on the day of its failure
+-- definition: A payment that completed with errors or was cancelled after its release offends until it, or
+--   payments released later for the same documents, completed with at least its amounts.
+-- judged on: the day on which a pull first saw it failed, else completed; a failed payment that completes
+--   later stays on the day of its failure
 -- feeds: payments
 -- products: Coupa Pay
 -- source: rule R8.6
@@ -44,19 +44,19 @@ missing as (
 )
 
 select
-    'payment:' || released_payments.id as key,
-    coalesce(released_payments.failed_on, released_payments.succeeded_on) as judged_on,
-    missing.payment_id is not null as offending,
     released_payments.amount,
     released_payments.currency,
     released_payments.legal_entity,
+    cast(null as json) as detail,
+    'payment:' || released_payments.id as key,
+    coalesce(released_payments.failed_on, released_payments.succeeded_on) as judged_on,
+    missing.payment_id is not null as offending,
     'payment ' || released_payments.id
     || case released_payments.status
         when 'cancelled' then ' was cancelled: '
         when 'completed_with_errors' then ' completed with errors: '
         else ' failed and is ' || replace(released_payments.status, '_', ' ') || ': '
-    end || missing.words || ', no later success' as words,
-    cast(null as json) as detail
+    end || missing.words || ', no later success' as words
 from released_payments
 left join missing on released_payments.id = missing.payment_id
 where released_payments.final_on is not null

@@ -1,9 +1,10 @@
 -- check: no_duplicates
 -- number: 8
 -- title: No duplicates
--- definition: No two invoices of one supplier carry the same number (case and outer spaces aside), currency and amount, leaving
---   out what was voided, rejected, abandoned, cancelled, found invalid, or credited in full by a credit note that names the
---   number. The later of two is the duplicate. Suppliers are told apart by instance.
+-- definition: No two invoices of one supplier carry the same number (case and outer spaces aside), currency
+--   and amount, leaving out what was voided, rejected, abandoned, cancelled, found invalid, or credited in
+--   full by a credit note that names the number. The later of two is the duplicate. Suppliers are told apart
+--   by instance.
 -- judged on: creation
 -- feeds: invoices
 -- advisory: true
@@ -57,7 +58,7 @@ ordered as (
         count(*) filter (where counts) over same_invoice as earlier,
         first_value(id) over (
             partition by supplier_id, number, currency_code, amount
-            order by counts desc, created_at, id
+            order by counts desc, created_at asc, id asc
         ) as first_id
     from standing
     window
@@ -69,17 +70,22 @@ ordered as (
 )
 
 select
-    'invoice:' || id as key,
-    local_date(created_at) as judged_on,
-    counts and earlier > 0 and supplier_id is not null as offending,
     amount,
     currency_code as currency,
     legal_entity,
+    cast(null as json) as detail,
+    'invoice:' || id as key,
+    local_date(created_at) as judged_on,
+    counts and earlier > 0 and supplier_id is not null as offending,
     case
         when counts and earlier > 0 and supplier_id is not null
             then
                 'invoice ' || invoice_number || ' of ' || coalesce(supplier_name, 'supplier ' || supplier_id)
-                || ' over ' || money(amount, currency_code) || ' is there twice: ' || first_id || ' and ' || id
-    end as words,
-    cast(null as json) as detail
+                || ' over '
+                || money(amount, currency_code)
+                || ' is there twice: '
+                || first_id
+                || ' and '
+                || id
+    end as words
 from ordered

@@ -1,15 +1,17 @@
 -- check: paid_what_was_approved
 -- number: 1
 -- title: Paid what was approved
--- definition: A payment offends when a document it pays is not approved, was voided before the release, was not
---   pulled, or when what was released for that document up to this payment, and the credits on it, exceed the payable: the
---   payment released last is the one too many. Failed payments do not count. An approved document that is paid through
---   Coupa Pay offends when it is still unpaid after its due date (or its approval or the end of its hold, where
---   later), the next scheduled payment run and $late_after_business_days business days; it is listed only if nothing was
---   released for it in time. On hold, disputed, or with the supplier on hold: listed apart, never offending. Expense
---   reports are documents like invoices.
--- judged on: payments: final, or overdue where that was earlier. Documents: the last day on which they were not late. Neither
---   moves when the payment completes or the document is paid later; then the row no longer offends.
+-- definition: A payment offends when a document it pays is not approved, was voided before the release, was
+--   not pulled, or when what was released for that document up to this payment, and the credits on it, exceed
+--   the payable: the payment released last is the one too many. Failed payments do not count. An approved
+--   document that is paid through Coupa Pay offends when it is still unpaid after its due date (or its
+--   approval or the end of its hold, where later), the next scheduled payment run and
+--   $late_after_business_days business days; it is listed only if nothing was released for it in time. On
+--   hold, disputed, or with the supplier on hold: listed apart, never offending. Expense reports are
+--   documents like invoices.
+-- judged on: payments: final, or overdue where that was earlier. Documents: the last day on which they were
+--   not late. Neither moves when the payment completes or the document is paid later; then the row no longer
+--   offends.
 -- feeds: invoices, payments; optional: expense_reports, suppliers
 -- products: Coupa Pay
 -- source: rule R8.1
@@ -61,7 +63,9 @@ faults as (
                 then
                     words || ' was payable with ' || money(size, currency) || ' and has '
                     || money(released, currency) || ' released'
-                    || case when credits <> 0 then ' and ' || money(credits, currency) || ' credited' else '' end
+                    || case
+                        when credits <> 0 then ' and ' || money(credits, currency) || ' credited' else ''
+                    end
         end as fault
     from standing
 ),
@@ -77,8 +81,7 @@ judged_payments as (
 released as (
     select
         document_key,
-        sum(abs(amount)) filter (where not is_failed) as amount,
-        list(struct_pack(released_on := released_on, amount := abs(amount))) as releases
+        sum(abs(amount)) filter (where not is_failed) as amount
     from payment_lines
     group by document_key
 ),
@@ -86,9 +89,9 @@ released as (
 shown as (
     select
         document_key,
-        sum(abs(amount)) filter (where category = 'payment') as amount,
-        list(struct_pack(entered_on := entered_on, amount := abs(amount))) as entries
+        sum(abs(amount)) as amount
     from document_entries
+    where category = 'payment'
     group by document_key
 ),
 
@@ -96,7 +99,9 @@ due as (
     select
         documents.*,
         greatest(
-            documents.due_on, documents.approved_on, case when not documents.is_held then documents.held_on end
+            documents.due_on,
+            documents.approved_on,
+            case when not documents.is_held then documents.held_on end
         ) as payable_from
     from documents
     where
@@ -111,13 +116,17 @@ scheduled as (
     select
         *,
         coalesce(
-            payable_from + cast((cast($payment_run_weekday as integer) - isodow(payable_from) + 7) % 7 as integer),
+            payable_from
+            + cast((cast($payment_run_weekday as integer) - isodow(payable_from) + 7) % 7 as integer),
             list_min(list_filter(
                 list_transform(
                     flatten(list_transform(
-                        cast($payment_run_days_of_month as integer []),
+                        cast($payment_run_days_of_month as integer[]),
                         lambda d: [
-                            least(last_day(payable_from), cast(date_trunc('month', payable_from) as date) + d - 1),
+                            least(
+                                last_day(payable_from),
+                                cast(date_trunc('month', payable_from) as date) + d - 1
+                            ),
                             least(last_day(last_day(payable_from) + 1), last_day(payable_from) + d)
                         ]
                     )),
@@ -136,23 +145,39 @@ dated as (
     from scheduled
 ),
 
+released_in_time as (
+    select
+        dated.key,
+        sum(abs(payment_lines.amount)) as amount
+    from dated
+    inner join payment_lines on dated.key = payment_lines.document_key
+    where payment_lines.released_on <= dated.late_on
+    group by dated.key
+),
+
+shown_in_time as (
+    select
+        dated.key,
+        sum(abs(document_entries.amount)) as amount
+    from dated
+    inner join document_entries on dated.key = document_entries.document_key
+    where document_entries.category = 'payment' and document_entries.entered_on <= dated.late_on
+    group by dated.key
+),
+
 outstanding as (
     select
         dated.*,
         coalesce(suppliers.on_hold, false) as is_supplier_held,
         dated.size - coalesce(credited.amount, 0)
         - greatest(coalesce(released.amount, 0), coalesce(shown.amount, 0)) as open_amount,
-        dated.size - coalesce(credited.amount, 0) - greatest(
-            coalesce(list_sum(list_transform(
-                list_filter(released.releases, lambda r: r.released_on <= dated.late_on), lambda r: r.amount
-            )), 0),
-            coalesce(list_sum(list_transform(
-                list_filter(shown.entries, lambda e: e.entered_on <= dated.late_on), lambda e: e.amount
-            )), 0)
-        ) as open_in_time
+        dated.size - coalesce(credited.amount, 0)
+        - greatest(coalesce(released_in_time.amount, 0), coalesce(shown_in_time.amount, 0)) as open_in_time
     from dated
     left join released on dated.key = released.document_key
     left join shown on dated.key = shown.document_key
+    left join released_in_time on dated.key = released_in_time.key
+    left join shown_in_time on dated.key = shown_in_time.key
     left join credited on dated.key = credited.document_key
     left join suppliers on dated.supplier_id = suppliers.id
 ),
@@ -189,7 +214,9 @@ select
         when judged_payments.fault is not null
             then
                 'payment ' || released_payments.id || ' of '
-                || money(released_payments.amount, released_payments.currency) || ': ' || judged_payments.fault
+                || money(released_payments.amount, released_payments.currency)
+                || ': '
+                || judged_payments.fault
     end as words,
     cast(null as json) as detail
 from released_payments
@@ -208,7 +235,10 @@ select
             then
                 words || ' is unpaid: ' || money(open_amount, currency) || ', due ' || due_on
                 || ', payment run ' || run_on || ', late after ' || late_on
-        when is_open then words || ' is unpaid: ' || money(open_amount, currency) || ', due ' || due_on || ', ' || apart
+        when
+            is_open
+            then
+                words || ' is unpaid: ' || money(open_amount, currency) || ', due ' || due_on || ', ' || apart
     end as words,
     case when is_open and apart is not null then json_object('apart', apart) end as detail
 from late

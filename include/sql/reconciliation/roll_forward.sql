@@ -1,15 +1,17 @@
 -- check: roll_forward
 -- number: 10
 -- title: Roll-forward
--- definition: Per legal entity and currency: opening approved-unpaid + approved − paid − voided and credited ± adjustments =
---   closing; the difference must be 0.00 and is never summed over currencies. Opening and closing are read from the
---   documents alone: what is approved and not voided, less what each shows as settled before that midnight. Paid is read from
---   the completed Coupa Pay payments. So a payment that no document shows, one that pays what is not approved, was voided or
---   was not pulled, and a settlement that no payment backs keep it from closing, and are named. What both sides agree on is
---   dated by the payment. A payment of a document approved later counts with its approval. Credit notes are negative
---   documents from their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay,
---   and without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them with their
---   paid marks only. Payments of orders and external payables stand apart. Expense reports are part of it.
+-- definition: Per legal entity and currency: opening approved-unpaid + approved − paid − voided and credited
+--   ± adjustments = closing; the difference must be 0.00 and is never summed over currencies. Opening and
+--   closing are read from the documents alone: what is approved and not voided, less what each shows as
+--   settled before that midnight. Paid is read from the completed Coupa Pay payments. So a payment that no
+--   document shows, one that pays what is not approved, was voided or was not pulled, and a settlement that
+--   no payment backs keep it from closing, and are named. What both sides agree on is dated by the payment. A
+--   payment of a document approved later counts with its approval. Credit notes are negative documents from
+--   their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay, and
+--   without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them with
+--   their paid marks only. Payments of orders and external payables stand apart. Expense reports are part of
+--   it.
 -- judged on: the week's Sunday, one row per legal entity and currency; the key names the week
 -- feeds: invoices; with Coupa Pay: payments; optional: expense_reports
 -- source: rule R8.10
@@ -34,7 +36,8 @@ books as (
         documents.approved_on,
         documents.ended_on,
         documents.size * documents.sign as payable,
-        coalesce(documents.ended_on >= documents.approved_on, documents.approved_on is not null) as is_in_books
+        coalesce(documents.ended_on >= documents.approved_on, documents.approved_on is not null)
+            as is_in_books
     from documents
 ),
 
@@ -42,11 +45,14 @@ money_movements as (
     select
         document_payments.document_key as key,
         document_payments.payment_id,
-        document_payments.amount * books.sign as amount,
         document_payments.is_shown,
         document_payments.is_backed,
+        document_payments.amount * books.sign as amount,
         greatest(
-            case when document_payments.is_backed then document_payments.settled_on else document_payments.shown_on end,
+            case
+                when document_payments.is_backed then document_payments.settled_on else
+                    document_payments.shown_on
+            end,
             books.approved_on
         ) as effective_on,
         document_payments.is_backed and document_payments.settled_on is null as is_in_flight
@@ -90,8 +96,10 @@ money_sums as (
 other_sums as (
     select
         movements.key,
-        coalesce(sum(movements.amount) filter (where movements.effective_on < bounds.first_day), 0) as before,
-        coalesce(sum(movements.amount) filter (where movements.effective_on <= bounds.last_day), 0) as through,
+        coalesce(sum(movements.amount) filter (where movements.effective_on < bounds.first_day), 0)
+            as settled_before,
+        coalesce(sum(movements.amount) filter (where movements.effective_on <= bounds.last_day), 0)
+            as settled_through,
         coalesce(sum(movements.amount), 0) as until_end,
         coalesce(sum(movements.amount) filter (
             where
@@ -116,38 +124,51 @@ document_components as (
         books.legal_entity,
         books.currency,
         case
-            when books.is_in_books
-            and books.approved_on < bounds.first_day
-            and coalesce(books.ended_on >= bounds.first_day, true)
-                then books.payable - coalesce(money_sums.shown_before, 0) - coalesce(other_sums.before, 0)
+            when
+                books.is_in_books
+                and books.approved_on < bounds.first_day
+                and coalesce(books.ended_on >= bounds.first_day, true)
+                then
+                    books.payable
+                    - coalesce(money_sums.shown_before, 0)
+                    - coalesce(other_sums.settled_before, 0)
             else 0
         end as opening,
         case
-            when books.is_in_books
-            and not books.is_credit_note
-            and books.approved_on between bounds.first_day and bounds.last_day
+            when
+                books.is_in_books
+                and not books.is_credit_note
+                and books.approved_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as approved,
         coalesce(money_sums.paid, 0) as paid,
         case
             when books.is_in_books and books.ended_on between bounds.first_day and bounds.last_day
-                then books.payable - coalesce(money_sums.shown_until_end, 0) - coalesce(other_sums.until_end, 0)
+                then
+                    books.payable
+                    - coalesce(money_sums.shown_until_end, 0)
+                    - coalesce(other_sums.until_end, 0)
             else 0
         end as voided,
         coalesce(other_sums.credited, 0) - case
-            when books.is_in_books
-            and books.is_credit_note
-            and books.approved_on between bounds.first_day and bounds.last_day
+            when
+                books.is_in_books
+                and books.is_credit_note
+                and books.approved_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as credited,
         coalesce(other_sums.adjusted, 0) as adjusted,
         case
-            when books.is_in_books
-            and books.approved_on <= bounds.last_day
-            and coalesce(books.ended_on > bounds.last_day, true)
-                then books.payable - coalesce(money_sums.shown_through, 0) - coalesce(other_sums.through, 0)
+            when
+                books.is_in_books
+                and books.approved_on <= bounds.last_day
+                and coalesce(books.ended_on > bounds.last_day, true)
+                then
+                    books.payable
+                    - coalesce(money_sums.shown_through, 0)
+                    - coalesce(other_sums.settled_through, 0)
             else 0
         end as closing
     from books
@@ -222,11 +243,21 @@ payment_reasons as (
                         books.words || ' shows ' || money(movements.amount, books.currency)
                         || ' paid that no completed payment backs'
                 else
-                    'payment ' || movements.payment_id || ' of ' || money(movements.amount, books.currency) || case
+                    'payment '
+                    || movements.payment_id
+                    || ' of '
+                    || money(movements.amount, books.currency)
+                    || case
                         when not books.is_in_books
                             then ' pays ' || books.words || ', which is not approved (' || books.status || ')'
                         when movements.effective_on > books.ended_on
-                            then ' pays ' || books.words || ', which was ' || books.status || ' on ' || books.ended_on
+                            then
+                                ' pays '
+                                || books.words
+                                || ', which was '
+                                || books.status
+                                || ' on '
+                                || books.ended_on
                         else ' is not shown on ' || books.words
                     end
             end,
@@ -259,7 +290,8 @@ reasons as (
             'payment ' || payment_id || ' of ' || money(amount, currency) || ' pays ' || coalesce(
                 words || ', which is in ' || document_currency,
                 document_words || case
-                    when document_words like 'a document%' then '' else ', which is not among the records pulled'
+                    when document_words like 'a document%' then '' else
+                        ', which is not among the records pulled'
                 end
             ),
             '; '
@@ -310,17 +342,24 @@ rolled as (
         sum(closing) as closing,
         sum(difference) as difference
     from differences
-    where opening <> 0 or approved <> 0 or paid <> 0 or voided <> 0 or credited <> 0 or adjusted <> 0 or closing <> 0
+    where
+        opening <> 0
+        or approved <> 0
+        or paid <> 0
+        or voided <> 0
+        or credited <> 0
+        or adjusted <> 0
+        or closing <> 0
     group by legal_entity, currency
 )
 
 select
-    'roll_forward:' || bounds.week || ':' || rolled.legal_entity || ':' || rolled.currency as key,
     bounds.last_day as judged_on,
-    round(rolled.difference, 2) <> 0 as offending,
-    abs(rolled.difference) as amount,
     rolled.currency,
     rolled.legal_entity,
+    'roll_forward:' || bounds.week || ':' || rolled.legal_entity || ':' || rolled.currency as key,
+    round(rolled.difference, 2) <> 0 as offending,
+    abs(rolled.difference) as amount,
     case
         when round(rolled.difference, 2) <> 0
             then

@@ -1,20 +1,28 @@
-"""Revisions and decisions as one hash chain an engagement: a changed row breaks its link."""
+"""Revisions and decisions as one hash chain an engagement: a changed row breaks its link.
+
+What the chain shows by itself: a changed, added or removed row of what it stands for, a changed or missing link, and a
+revision or decision without a link. What it can't show without an anchor outside of this database, such as a hash that
+was printed in a report: that the last links were cut off together with what they stand for, or that somebody who may
+write every table has rebuilt the whole chain.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Row, select, union
 from sqlalchemy.dialects.postgresql import insert
 
-from hypercare.canonical import digest, plain
+from hypercare.canonical import canonical_json, digest
+from hypercare.errors import ConfigurationError
 from hypercare.ledger import tables
 
 GENESIS = "0" * 64
 REVISION_TABLES = (tables.week_revisions, tables.metrics, tables.checks, tables.exceptions)
 DERIVED = {"digest", "sealed"}
-"""Columns of a revision that its digest can't cover: the digest itself, and the flag that is set with it."""
+"""Columns of a revision that its digest can't cover, being set with it; verifying compares them with the link."""
 
 
 @dataclass(frozen=True)
@@ -27,73 +35,88 @@ class BrokenLink:
     reason: str
 
 
+def lock_engagement(connection: Connection, engagement: str) -> None:
+    """Let nobody else append to this engagement's chain until the transaction ends.
+
+    Raises ConfigurationError for an engagement that the ledger does not know.
+    """
+    lock = select(tables.engagements.c.id).where(tables.engagements.c.id == engagement).with_for_update()
+    if connection.execute(lock).scalar_one_or_none() is None:
+        msg = f"engagement {engagement} is not in the ledger; it comes in when a run reads it from Salesforce"
+        raise ConfigurationError(msg)
+
+
 def append_link(connection: Connection, engagement: str, kind: str, subject: str, payload_digest: str) -> int:
     """Append a link under a lock on the engagement's row, and return its sequence number."""
-    lock = select(tables.engagements.c.id).where(tables.engagements.c.id == engagement).with_for_update()
-    connection.execute(lock).scalar_one()
+    lock_engagement(connection, engagement)
     last = connection.execute(
         select(tables.chain.c.sequence, tables.chain.c.hash)
         .where(tables.chain.c.engagement == engagement)
         .order_by(tables.chain.c.sequence.desc())
         .limit(1)
     ).one_or_none()
-    sequence, previous = (last.sequence + 1, last.hash) if last else (1, GENESIS)
-    connection.execute(
-        insert(tables.chain).values(
-            engagement=engagement,
-            sequence=sequence,
-            kind=kind,
-            subject=subject,
-            payload_digest=payload_digest,
-            previous_hash=previous,
-            hash=_hash(previous, kind, subject, payload_digest),
-        )
-    )
-    return sequence
+    link = {
+        "engagement": engagement,
+        "sequence": last.sequence + 1 if last else 1,
+        "kind": kind,
+        "subject": subject,
+        "payload_digest": payload_digest,
+        "previous_hash": last.hash if last else GENESIS,
+    }
+    connection.execute(insert(tables.chain).values(**link, hash=_hash(link)))
+    return int(str(link["sequence"]))
 
 
 def revision_digest(connection: Connection, engagement: str, week: str, revision: int) -> str:
-    """Return the digest of a revision as it stands in the ledger: its own row, metrics, checks and exceptions."""
+    """Return the digest of a revision as it stands in the ledger: its own row, metrics, checks and exceptions.
+
+    Rows are put in order here, since databases order text by collations of their own.
+    """
     payload = {}
     for table in REVISION_TABLES:
-        query = (
-            select(table)
-            .where(table.c.engagement == engagement, table.c.week == week, table.c.revision == revision)
-            .order_by(*table.primary_key.columns)
+        query = select(table).where(
+            table.c.engagement == engagement, table.c.week == week, table.c.revision == revision
         )
-        payload[table.name] = [
-            {name: plain(value) for name, value in row._mapping.items() if name not in DERIVED}
+        payload[table.name] = sorted(
+            canonical_json({name: value for name, value in row._mapping.items() if name not in DERIVED})
             for row in connection.execute(query)
-        ]
+        )
     return digest(payload)
 
 
-def decision_digest(connection: Connection, engagement: str, sequence: int) -> str:
-    """Return the digest of a decision as it stands in the ledger."""
+def decision_digest(connection: Connection, engagement: str, sequence: int) -> str | None:
+    """Return the digest of a decision as it stands in the ledger; None where it is gone."""
     query = select(tables.decisions).where(
         tables.decisions.c.engagement == engagement, tables.decisions.c.sequence == sequence
     )
     row = connection.execute(query).one_or_none()
-    return digest({}) if row is None else values_digest(dict(row._mapping))
+    return None if row is None else values_digest(dict(row._mapping))
 
 
-def values_digest(decision: dict[str, object]) -> str:
+def values_digest(decision: Mapping[str, object]) -> str:
     """Return the digest of a decision's columns; its sequence number is bound by the link that carries the digest."""
     return digest({name: value for name, value in decision.items() if name != "sequence"})
 
 
 def verify_chain(engine: Engine) -> list[BrokenLink]:
-    """Check every link of every chain; return the first broken one of each engagement."""
+    """Check every link of every chain; return the first broken one of each engagement, by the engagement's name."""
     broken = []
-    with engine.connect() as connection:
-        names = connection.execute(
-            select(tables.engagements.c.id, tables.engagements.c.name).order_by(tables.engagements.c.name)
-        ).all()
-        for engagement, name in names:
+    # One snapshot for all statements: what a run appends meanwhile is seen whole or not at all.
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        for engagement, name in _list_chained(connection):
             link = _first_broken(connection, engagement, name)
             if link:
                 broken.append(link)
     return broken
+
+
+def _list_chained(connection: Connection) -> list[tuple[str, str]]:
+    """Return id and name of every engagement that has a link or something that needs one, known or not."""
+    chained = (tables.chain, tables.week_revisions, tables.decisions)
+    ids = union(select(tables.engagements.c.id), *(select(table.c.engagement) for table in chained))
+    names = dict(connection.execute(select(tables.engagements.c.id, tables.engagements.c.name)).tuples().all())
+    found = [(engagement, names.get(engagement, engagement)) for engagement in connection.execute(ids).scalars()]
+    return sorted(found, key=lambda entry: (entry[1], entry[0]))
 
 
 def _first_broken(connection: Connection, engagement: str, name: str) -> BrokenLink | None:
@@ -103,30 +126,60 @@ def _first_broken(connection: Connection, engagement: str, name: str) -> BrokenL
         reason = ""
         if link.sequence != expected or link.previous_hash != previous:
             reason = "it does not follow the link before it"
-        elif link.hash != _hash(link.previous_hash, link.kind, link.subject, link.payload_digest):
+        elif link.hash != _hash(dict(link._mapping)):
             reason = "its hash does not fit its contents"
-        elif link.payload_digest != _payload_digest(
-            connection, link.engagement, link.sequence, link.kind, link.subject
-        ):
-            reason = f"the {link.kind} was changed after it was recorded"
+        else:
+            reason = _compare_payload(connection, link)
         if reason:
             return BrokenLink(name, link.sequence, link.subject, reason)
-        linked.add(link.subject)
+        linked.add(link.subject if link.kind == "revision" else link.sequence)
         previous, expected = link.hash, expected + 1
-    return _unlinked(connection, engagement, name, linked, expected)
+    return _find_unlinked(connection, engagement, name, linked, expected)
 
 
-def _unlinked(connection: Connection, engagement: str, name: str, linked: set[str], expected: int) -> BrokenLink | None:
-    """Find a sealed revision or a last decision that has lost its link."""
+def _compare_payload(connection: Connection, link: Row[tuple[object, ...]]) -> str:
+    """Return what is wrong with the revision or decision that a link stands for; empty where nothing is."""
+    if link.kind == "decision":
+        found = decision_digest(connection, link.engagement, link.sequence)
+        if found is None:
+            return "the decision is gone"
+        return "" if found == link.payload_digest else "the decision was changed after it was recorded"
+    week, _, revision = link.subject.partition(" revision ")
+    table = tables.week_revisions
+    own = connection.execute(
+        select(table.c.digest, table.c.sealed).where(
+            table.c.engagement == link.engagement, table.c.week == week, table.c.revision == int(revision)
+        )
+    ).one_or_none()
+    if own is None:
+        return "the revision is gone"
+    found = revision_digest(connection, link.engagement, week, int(revision))
+    intact = own.sealed and own.digest == found == link.payload_digest
+    return "" if intact else "the revision was changed after it was recorded"
+
+
+def _find_unlinked(
+    connection: Connection, engagement: str, name: str, linked: set[str | int], expected: int
+) -> BrokenLink | None:
+    """Find a sealed revision or a decision that has no link."""
+    revisions, decisions = tables.week_revisions, tables.decisions
     sealed = connection.execute(
-        select(tables.week_revisions.c.week, tables.week_revisions.c.revision)
-        .where(tables.week_revisions.c.engagement == engagement, tables.week_revisions.c.sealed)
-        .order_by(tables.week_revisions.c.week, tables.week_revisions.c.revision)
+        select(revisions.c.week, revisions.c.revision)
+        .where(revisions.c.engagement == engagement, revisions.c.sealed)
+        .order_by(revisions.c.week, revisions.c.revision)
     )
     for week, revision in sealed:
         subject = revision_subject(week, revision)
         if subject not in linked:
             return BrokenLink(name, expected, subject, "its link is missing")
+    taken = connection.execute(
+        select(decisions.c.sequence, decisions.c.week)
+        .where(decisions.c.engagement == engagement)
+        .order_by(decisions.c.sequence)
+    )
+    for sequence, week in taken:
+        if sequence not in linked:
+            return BrokenLink(name, sequence, decision_subject(week), "its link is missing")
     return None
 
 
@@ -135,12 +188,13 @@ def revision_subject(week: str, revision: int) -> str:
     return f"{week} revision {revision}"
 
 
-def _payload_digest(connection: Connection, engagement: str, sequence: int, kind: str, subject: str) -> str:
-    if kind == "decision":
-        return decision_digest(connection, engagement, sequence)
-    week, _, revision = subject.partition(" revision ")
-    return revision_digest(connection, engagement, week, int(revision))
+def decision_subject(week: str) -> str:
+    """Name a decision in the chain."""
+    return f"decision on {week}"
 
 
-def _hash(previous: str, kind: str, subject: str, payload_digest: str) -> str:
-    return hashlib.sha256("\n".join((previous, kind, subject, payload_digest)).encode()).hexdigest()
+def _hash(link: Mapping[str, object]) -> str:
+    """Return a link's hash: over all its columns but itself, the hash of the link before it among them."""
+    return hashlib.sha256(
+        canonical_json({name: value for name, value in link.items() if name != "hash"}).encode()
+    ).hexdigest()

@@ -9,7 +9,7 @@ import hashlib
 
 from sqlalchemy import Engine, select
 
-from hypercare.canonical import canonical_json, plain
+from hypercare.canonical import canonical_json, digest
 from hypercare.lake import Lake
 from hypercare.ledger import tables
 
@@ -26,18 +26,17 @@ def digest_contents(engine: Engine, lake: Lake) -> dict[str, str]:
         if table.name not in LEFT_OUT
     }
     digests["lake"] = _digest_lake(lake)
-    digests["all"] = hashlib.sha256(canonical_json(digests).encode()).hexdigest()
+    digests["all"] = digest(digests)
     return digests
 
 
 def _digest_table(engine: Engine, name: str) -> str:
     table = tables.metadata.tables[name]
     columns = [column for column in table.columns if column.name not in PATHS]
-    found = hashlib.sha256()
     with engine.connect() as connection:
-        for row in connection.execute(select(*columns).order_by(*table.primary_key.columns)):
-            found.update(canonical_json({key: plain(value) for key, value in row._mapping.items()}).encode() + b"\n")
-    return found.hexdigest()
+        lines = [canonical_json(dict(row._mapping)) for row in connection.execute(select(*columns))]
+    # In order here: databases order text by collations of their own.
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def _digest_lake(lake: Lake) -> str:

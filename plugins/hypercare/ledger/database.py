@@ -4,24 +4,46 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
+
+from hypercare.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set synchronous_commit = on"
+"""What PGTZ, PGDATESTYLE or a server's settings must not change: how instants read, and that a commit is kept."""
 
 
 @lru_cache
 def open_engine(url: str) -> Engine:
     """Return the process's engine for a SQLAlchemy URL (`postgresql+psycopg://…`)."""
-    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
+    engine = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
+    event.listen(engine, "connect", _prepare_session)
+    return engine
 
 
 def migrate(url: str) -> None:
-    """Bring the database to this release's tables; a database that is there already stays as it is."""
-    from alembic import command  # noqa: PLC0415 - only where migrations run
-    from alembic.config import Config  # noqa: PLC0415
+    """Bring the database to this release's tables; a database that is there already stays as it is.
+
+    Raises ConfigurationError for a database that a later release has written.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    # Alembic reads options as a ConfigParser does, for which a lone % is a mistake.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        msg = f"the ledger can't be brought to this release's tables: {error}; was it written by a later release?"
+        raise ConfigurationError(msg) from error
+
+
+def _prepare_session(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DBAPI connection
+    with connection.cursor() as cursor:
+        cursor.execute(SESSION)
+    connection.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from hypercare.canonical import digest, plain
+from hypercare.errors import ContractError
 from hypercare.ledger import tables
-from hypercare.ledger.chain import append_link, values_digest
+from hypercare.ledger.chain import append_link, decision_subject, lock_engagement, values_digest
 from hypercare.model import ActionItem, Judgement
 from hypercare.weeks import Week
 
@@ -43,10 +45,11 @@ def record_decision(
         "policy_version": judgement.policy_version,
         "inputs_digest": digest(inputs),
     }
+    lock_engagement(connection, engagement)
     last = _last_decision(connection, engagement, week)
     if last and all(last[name] == values[name] for name in values if name != "as_of"):
         return False
-    sequence = append_link(connection, engagement, "decision", f"decision on {week}", values_digest(values))
+    sequence = append_link(connection, engagement, "decision", decision_subject(str(week)), values_digest(values))
     connection.execute(insert(tables.decisions).values(**values, sequence=sequence))
     return True
 
@@ -74,17 +77,25 @@ def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
 
 
 def record_action_items(connection: Connection, engagement: str, week: Week, items: Sequence[ActionItem]) -> None:
-    """Keep the action items as they stood when a week was judged; items once kept for a week stay."""
+    """Keep the action items as they stood when a week was judged; those of a week that is decided stay, also none.
+
+    Raises ContractError where two items of a source have one id.
+    """
     table = tables.action_items
-    kept = connection.execute(
-        select(table.c.id).where(table.c.engagement == engagement, table.c.week == str(week)).limit(1)
-    ).one_or_none()
-    if kept is None and items:
-        rows = [
-            {"engagement": engagement, "week": str(week), "source": i.source, "id": i.id, "item": plain(i)}
-            for i in items
-        ]
-        connection.execute(insert(table), rows)
+    lock_engagement(connection, engagement)
+    if _last_decision(connection, engagement, week) or not items:
+        return
+    kept = select(table.c.id).where(table.c.engagement == engagement, table.c.week == str(week)).limit(1)
+    if connection.execute(kept).one_or_none():
+        return
+    doubled = [key for key, count in Counter((item.source, item.id) for item in items).items() if count > 1]
+    if doubled:
+        names = ", ".join(f"{source} {id_!r}" for source, id_ in doubled)
+        msg = f"two action items are called the same: {names}; give each an id of its own"
+        raise ContractError(msg)
+    common = {"engagement": engagement, "week": str(week)}
+    rows = [{**common, "source": item.source, "id": item.id, "item": plain(item)} for item in items]
+    connection.execute(insert(table), rows)
 
 
 def read_action_items(engine: Engine, engagement: str, week: Week) -> tuple[ActionItem, ...]:

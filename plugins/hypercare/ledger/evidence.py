@@ -1,7 +1,7 @@
 """The frozen evidence of engagement-weeks: revisions with their metrics, checks and exceptions (rule R6).
 
-A revision is begun, filled by measuring and by reconciling, and sealed; sealed it never changes. Until then a repeated
-try starts it anew.
+A revision is begun, filled by measuring and by reconciling, and sealed; sealed it never changes: writing to it raises
+PermanentError. Until then a repeated try starts it anew. Callers hold the engagement's lease (hypercare.ledger.leases).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 
 from hypercare.canonical import plain
+from hypercare.errors import PermanentError
 from hypercare.ledger import tables
 from hypercare.ledger.chain import append_link, revision_digest, revision_subject
 from hypercare.model import (
@@ -82,9 +83,11 @@ def latest_revisions(engine: Engine, engagement: str) -> dict[Week, Revision]:
 
 
 def begin_revision(connection: Connection, key: RevisionKey, values: dict[str, Any]) -> bool:
-    """Begin a revision, or start an unsealed one anew; False when it is sealed already."""
-    sealed = connection.execute(select(REVISIONS.c.sealed).where(key.matches(REVISIONS))).scalar_one_or_none()
-    if sealed:
+    """Begin a revision, or start an unsealed one anew; False when it is sealed already.
+
+    `values` are its own columns: reason, words, as_of, pulls, feeds, facts.
+    """
+    if _is_sealed(connection, key):
         return False
     connection.execute(delete(REVISIONS).where(key.matches(REVISIONS)))
     row = {"engagement": key.engagement, "week": str(key.week), "revision": key.revision, "sealed": False}
@@ -94,6 +97,7 @@ def begin_revision(connection: Connection, key: RevisionKey, values: dict[str, A
 
 def write_metrics(connection: Connection, key: RevisionKey, results: Sequence[MetricResult]) -> None:
     """Write the metrics of an unsealed revision."""
+    _require_open(connection, key)
     _replace(connection, key, tables.metrics, [_columns(result) for result in results])
 
 
@@ -104,18 +108,19 @@ def write_reconciliation(
     exceptions: Sequence[ReconciliationException],
 ) -> None:
     """Write checks and exceptions of an unsealed revision."""
+    _require_open(connection, key)
     _replace(connection, key, tables.checks, [_columns(check) for check in checks])
-    rows = [{name: value for name, value in _columns(item).items() if name != "week"} for item in exceptions]
-    _replace(connection, key, tables.exceptions, rows)
+    _replace(connection, key, tables.exceptions, [_exception_columns(item) for item in exceptions])
 
 
 def seal_revision(
     connection: Connection, key: RevisionKey, judgement: WeekJudgement, facts: WeekFacts, details: dict[str, Any]
 ) -> str:
     """Freeze a revision with its verdict, link it into the engagement's chain, and return its digest."""
+    _require_open(connection, key)
     connection.execute(
         update(REVISIONS)
-        .where(key.matches(REVISIONS), ~REVISIONS.c.sealed)
+        .where(key.matches(REVISIONS))
         .values(
             verdict=judgement.verdict.value,
             reasons=list(judgement.reasons),
@@ -137,6 +142,20 @@ def drop_unsealed(connection: Connection, key: RevisionKey) -> None:
     connection.execute(delete(REVISIONS).where(key.matches(REVISIONS), ~REVISIONS.c.sealed))
 
 
+def _is_sealed(connection: Connection, key: RevisionKey) -> bool | None:
+    """Return whether a revision is sealed, and keep it so until the transaction ends; None where it was not begun."""
+    query = select(REVISIONS.c.sealed).where(key.matches(REVISIONS)).with_for_update()
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _require_open(connection: Connection, key: RevisionKey) -> None:
+    sealed = _is_sealed(connection, key)
+    if sealed is not False:
+        state = "is sealed and never changes" if sealed else "was not begun"
+        msg = f"{key.engagement} {key.week}: revision {key.revision} {state}"
+        raise PermanentError(msg)
+
+
 def _replace(connection: Connection, key: RevisionKey, table: Table, rows: list[dict[str, Any]]) -> None:
     connection.execute(delete(table).where(key.matches(table)))
     if rows:
@@ -146,6 +165,12 @@ def _replace(connection: Connection, key: RevisionKey, table: Table, rows: list[
 
 def _columns(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a frozen record of the model
     return {name: getattr(value, "value", value) for name, value in vars(record).items()}
+
+
+def _exception_columns(item: ReconciliationException) -> dict[str, Any]:
+    columns = _columns(item)
+    # Its own week is the one in which it was found; the row belongs to the revision's.
+    return {**columns, "found_week": str(columns.pop("week"))}
 
 
 def _read(connection: Connection, row: Row[Any]) -> Revision:
@@ -161,7 +186,7 @@ def _read(connection: Connection, row: Row[Any]) -> Revision:
         week=key.week,
         revision=key.revision,
         checks=tuple(_check(check) for check in checks),
-        exceptions=tuple(_exception(key.week, item) for item in found),
+        exceptions=tuple(_exception(item) for item in found),
         feeds=feeds,
         facts=facts,
         revision_reason=row.reason,
@@ -174,6 +199,8 @@ def _read(connection: Connection, row: Row[Any]) -> Revision:
         systemic=row.systemic,
         through_fault=row.through_fault,
         facts=facts,
+        revision=key.revision,
+        feeds=feeds,
     )
     return Revision(key, row.reason, row.as_of, evidence, judgement, row.digest)
 
@@ -193,14 +220,20 @@ def _check(row: Row[Any]) -> CheckResult:
     )
 
 
-def _exception(week: Week, row: Row[Any]) -> ReconciliationException:
+def _exception(row: Row[Any]) -> ReconciliationException:
     return ReconciliationException(
         check=row.check,
         key=row.key,
-        week=week,
+        week=Week.parse(row.found_week),
         words=row.words,
         amount=row.amount,
         currency=row.currency,
         legal_entity=row.legal_entity,
         state=ExceptionState(row.state),
+        resolved_on=row.resolved_on,
+        reason_code=row.reason_code,
+        explanation=row.explanation,
+        ticket=row.ticket,
+        explained_by=row.explained_by,
+        accepted_by=row.accepted_by,
     )

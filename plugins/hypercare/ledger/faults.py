@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
-from hypercare.ledger.tables import faults
+from hypercare.ledger.tables import faults, runs
+
+KEY = (faults.c.subject, faults.c.feed, faults.c.cause)
+LOCK = 7308613708412
+"""Advisory lock: faults are recorded one step after the other, since two may find the same one first."""
 
 
 @dataclass(frozen=True)
@@ -46,50 +51,74 @@ def _record(
     checked: Collection[str],
     causes: Collection[str],
 ) -> None:
-    query = (
-        select(faults)
-        .where(faults.c.cleared_as_of.is_(None), faults.c.subject.in_(checked), faults.c.cause.in_(causes))
-        .order_by(faults.c.subject, faults.c.feed, faults.c.cause)
-        .with_for_update()
-    )
-    open_rows = {(row.subject, row.feed, row.cause): row for row in connection.execute(query)}
-    found = {(fault.subject, fault.feed, fault.cause): fault for fault in current}
+    connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    query = select(faults).where(faults.c.subject.in_(checked), faults.c.cause.in_(causes))
+    # The last one of each key, open or not.
+    rows = {_key(row): row for row in connection.execute(query.order_by(faults.c.first_as_of))}
+    found = {_key(fault): fault for fault in current}
     for key, fault in found.items():
-        if key in open_rows:
-            _update(connection, open_rows[key], last_as_of=as_of, words=fault.words)
-        else:
-            connection.execute(_insert(fault, as_of))
-    for key, row in open_rows.items():
-        if key not in found:
+        _note(connection, fault, rows.get(key), as_of)
+    for key, row in rows.items():
+        if key not in found and row.cleared_as_of is None and row.first_as_of <= as_of:
             _update(connection, row, cleared_as_of=as_of)
 
 
+def _note(connection: Connection, fault: Fault, last: Row[Any] | None, as_of: datetime) -> None:
+    """Keep one fault: open since an earlier run, found again by a repeat of this run, or new."""
+    told = {**vars(fault), "engagements": list(fault.engagements)}
+    if last is not None and (last.cleared_as_of is None or last.first_as_of == as_of):
+        _update(connection, last, **told, last_as_of=max(as_of, last.last_as_of), cleared_as_of=None)
+        return
+    # What comes back before its day is as known as it was.
+    known = last.known_until if last is not None else None
+    new = insert(faults).values(**told, first_as_of=as_of, last_as_of=as_of, known_until=known)
+    # A run of the past, repeated, finds its own row again.
+    again = {**told, "cleared_as_of": None}
+    connection.execute(new.on_conflict_do_update(index_elements=[*KEY, faults.c.first_as_of], set_=again))
+
+
+def acknowledge_fault(engine: Engine, subject: str, feed: str, cause: str, until: date) -> bool:
+    """Mark an open fault as known through a day (UTC): no run is red for it before; False where none is open."""
+    same = (faults.c.subject == subject) & (faults.c.feed == feed) & (faults.c.cause == cause)
+    statement = update(faults).where(same, faults.c.cleared_as_of.is_(None)).values(known_until=until)
+    with engine.begin() as connection:
+        return connection.execute(statement).rowcount > 0
+
+
 def new_faults(engine: Engine, as_of: datetime) -> list[Fault]:
-    """Return the faults of required evidence that this run was the first to see and nobody has acknowledged."""
+    """Return the faults of required evidence for which a run is red.
+
+    Those that it was the first to see and nobody has acknowledged, and those whose acknowledgement has run out since
+    the run before it.
+    """
+    before = select(func.max(runs.c.as_of)).where(runs.c.as_of < as_of)
     query = (
         select(faults)
-        .where(faults.c.first_as_of == as_of, faults.c.required)
-        .where(faults.c.cleared_as_of.is_(None) | (faults.c.cleared_as_of != as_of))
-        .order_by(faults.c.subject, faults.c.feed, faults.c.cause)
+        .where(faults.c.required, faults.c.first_as_of <= as_of, faults.c.last_as_of >= as_of)
+        .where(faults.c.cleared_as_of.is_(None) | (faults.c.cleared_as_of > as_of))
+        .order_by(*KEY)
     )
     with engine.connect() as connection:
-        return [_fault(row) for row in connection.execute(query) if not _is_known(row, as_of.date())]
+        last_run = connection.execute(before).scalar_one_or_none()
+        return [_fault(row) for row in connection.execute(query) if _is_new(row, as_of, last_run)]
 
 
 def open_faults(engine: Engine) -> list[Fault]:
     """Return everything that is wrong and not cleared."""
-    query = select(faults).where(faults.c.cleared_as_of.is_(None)).order_by(faults.c.subject, faults.c.feed)
+    query = select(faults).where(faults.c.cleared_as_of.is_(None)).order_by(*KEY)
     with engine.connect() as connection:
         return [_fault(row) for row in connection.execute(query)]
 
 
-def _is_known(row: Row[Any], day: date) -> bool:
-    return row.known_until is not None and row.known_until >= day
+def _is_new(row: Row[Any], as_of: datetime, last_run: datetime | None) -> bool:
+    if row.known_until is None:
+        return bool(row.first_as_of == as_of)
+    ran_out = row.known_until < as_of.date()
+    return ran_out and (row.first_as_of == as_of or last_run is None or row.known_until >= last_run.date())
 
 
-def _insert(fault: Fault, as_of: datetime) -> Any:  # noqa: ANN401 - an SQL statement
-    values = {**vars(fault), "engagements": list(fault.engagements)}
-    return insert(faults).values(**values, first_as_of=as_of, last_as_of=as_of)
+def _key(fault: Row[Any] | Fault) -> tuple[str, str, str]:
+    return fault.subject, fault.feed, fault.cause
 
 
 def _update(connection: Connection, row: Row[Any], **values: Any) -> None:  # noqa: ANN401 - columns

@@ -26,19 +26,20 @@ class Lease:
     fence: int
 
     def check(self) -> None:
-        """Raise LeaseLostError when another try has taken the resource over."""
+        """Raise LeaseLostError when another try has taken the resource over; it may do so right afterwards."""
         with self.engine.connect() as connection:
             self._compare(connection, lock=False)
 
     def hold(self, connection: Connection) -> None:
-        """Check within a transaction, and keep anybody from taking over until it ends."""
+        """Check within a transaction, and keep anybody from taking over until it ends; raises LeaseLostError."""
         self._compare(connection, lock=True)
 
     def _compare(self, connection: Connection, *, lock: bool) -> None:
         query = select(leases.c.fence).where(leases.c.resource == self.resource)
-        current = connection.execute(query.with_for_update() if lock else query).scalar_one()
+        current = connection.execute(query.with_for_update() if lock else query).scalar_one_or_none()
         if current != self.fence:
-            msg = f"{self.resource}: another try (number {current}) has taken over from this one (number {self.fence})"
+            taker = f"number {current}" if current else "its number is gone"
+            msg = f"{self.resource}: another try ({taker}) has taken over from this one (number {self.fence})"
             raise LeaseLostError(msg)
 
 

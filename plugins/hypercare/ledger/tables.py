@@ -28,8 +28,8 @@ metadata = MetaData(
 )
 
 Instant = DateTime(timezone=True)
-Amount = Numeric(24, 4)
-Number = Numeric(24, 6)
+Exact = Numeric()
+"""Without a scale: what is written is what is read, nothing is rounded on the way."""
 
 engagements = Table(
     "engagements",
@@ -138,10 +138,10 @@ metrics = Table(
     Column("span", String, primary_key=True),
     Column("dimension", String, primary_key=True),
     Column("verdict", String, nullable=False),
-    Column("value", Number),
+    Column("value", Exact),
     Column("n", BigInteger, nullable=False),
-    Column("numerator", Number),
-    Column("denominator", Number),
+    Column("numerator", Exact),
+    Column("denominator", Exact),
     Column("waiting", BigInteger),
     Column("waiting_since", Instant),
     Column("detail", Text, nullable=False),
@@ -159,8 +159,8 @@ checks = Table(
     Column("advisory", Boolean, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("exceptions", BigInteger, nullable=False),
-    Column("value", Amount, nullable=False),
-    Column("exception_value", Amount, nullable=False),
+    Column("value", Exact, nullable=False),
+    Column("exception_value", Exact, nullable=False),
     Column("reason", Text, nullable=False),
 )
 
@@ -170,11 +170,18 @@ exceptions = Table(
     *_of_revision(),
     Column("check", String, primary_key=True),
     Column("key", String, primary_key=True, comment="the offending thing; the same over weeks and revisions"),
+    Column("found_week", String, nullable=False, comment="the week in which it was first found"),
     Column("state", String, nullable=False),
     Column("words", Text, nullable=False),
-    Column("amount", Amount),
+    Column("amount", Exact),
     Column("currency", String, nullable=False),
     Column("legal_entity", String, nullable=False),
+    Column("resolved_on", Date, comment="local date on which it was cleared, or its explanation accepted"),
+    Column("reason_code", String, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("explained_by", String, nullable=False),
+    Column("accepted_by", String, nullable=False, comment="without it an explanation does not count"),
 )
 
 action_items = Table(

@@ -82,7 +82,7 @@ def request_with_retries(attempt: Callable[[], T], policy: RequestPolicy, what: 
     ends the attempts at once.
     """
     waiting = tenacity.wait_exponential_jitter(
-        initial=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait
+        multiplier=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait
     )
 
     def wait(state: tenacity.RetryCallState) -> float:

@@ -63,7 +63,7 @@ def _due(runtime: Runtime, engagement: Engagement, request: RunRequest) -> list[
 
 def refresh_engagements(runtime: Runtime, as_of: datetime) -> None:
     """Read the engagements in hypercare from Salesforce into the ledger; records that can't be read become faults."""
-    from hypercare.systems.salesforce import open_salesforce  # noqa: PLC0415 - simple_salesforce
+    from hypercare.systems.salesforce import open_salesforce
 
     found = open_salesforce(runtime.settings).read_engagements()
     faults = [Fault(name, "engagements", "engagement", words, (name,)) for name, words in found.problems]

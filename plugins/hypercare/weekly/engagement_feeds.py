@@ -11,9 +11,8 @@ from hypercare.errors import HypercareError, LeaseLostError
 from hypercare.ledger.leases import Lease, take_lease
 from hypercare.ledger.pulls import PullRecord, record_pull
 from hypercare.model import Engagement
-from hypercare.pulling import publish_rows
+from hypercare.pulling import publish_rows, pull_id
 from hypercare.runtime import Runtime
-from hypercare.weekly.feeds import pull_id
 
 log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, Any]]
@@ -36,8 +35,8 @@ def pull_engagement_feeds(runtime: Runtime, engagements: Sequence[Engagement], a
 
 def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
     """Return, by feed, what reads it for an engagement; a system that can't be opened fails at its first read."""
-    from hypercare.systems.salesforce import open_salesforce  # noqa: PLC0415 - simple_salesforce
-    from hypercare.systems.tracker import load_tracker_mapping, read_tracker  # noqa: PLC0415 - openpyxl
+    from hypercare.systems.salesforce import open_salesforce
+    from hypercare.systems.tracker import load_tracker_mapping, read_tracker
 
     settings = runtime.settings
     salesforce = open_salesforce(settings)
@@ -64,7 +63,7 @@ def _pull(
     read: Callable[[Engagement], Rows],
     lease: Lease,
 ) -> PullRecord:
-    from hypercare.weekly.pull import record_of  # noqa: PLC0415 - the two modules share it
+    from hypercare.weekly.pull import record_of
 
     pull = pull_id(as_of)
     try:

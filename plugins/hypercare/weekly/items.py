@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
 from hypercare.action_items import parse_action_items
 from hypercare.model import ActionItem, Engagement
 from hypercare.pulling import pull_id
@@ -25,8 +23,7 @@ def _read_rows(runtime: Runtime, engagement: Engagement, feed: str, as_of: datet
     pulls = runtime.lake.typed_pulls(engagement.id, [feed], pull_id(as_of))
     if not pulls:
         return []
-    with duckdb.connect() as connection:
-        runtime.lake.attach(connection)
+    with runtime.connect_duckdb() as connection:
         connection.execute("set TimeZone = 'UTC'")
         found = connection.execute("select * from read_parquet(?) order by id", [pulls[-1].path])
         names = [column[0] for column in found.description or []]

@@ -18,6 +18,7 @@ from hypercare.model import ActionItem, Engagement, Judgement
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.weekly.items import read_items
+from hypercare.weekly.reconcile import HOLIDAYS_AHEAD
 from hypercare.weeks import Week
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def judge(
 ) -> Judgement:
     """Return the gate's answer on frozen evidence; writes nothing."""
     policy = runtime.policy.for_engagement(engagement)
-    holidays = holidays_between(engagement.holiday_calendar, engagement.go_live, as_of.date())
+    holidays = holidays_between(engagement.holiday_calendar, engagement.go_live, (as_of + HOLIDAYS_AHEAD).date())
     waivers = read_waivers(runtime.engine, engagement.id)
     weeks = [
         judge_week(revision.evidence, policy, as_of, engagement, holidays=holidays, waivers=waivers)

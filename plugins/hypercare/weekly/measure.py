@@ -6,9 +6,10 @@ from datetime import datetime
 
 from hypercare.ledger.evidence import begin_revision, write_metrics
 from hypercare.ledger.faults import Fault
-from hypercare.metrics import load_metrics, measure_week
+from hypercare.metric_definitions import load_metrics
+from hypercare.metrics import measure_week
 from hypercare.runtime import Runtime
-from hypercare.weekly.parameters import sql_parameters
+from hypercare.weekly.parameters import metric_parameters
 from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
 from hypercare.weekly.steps import EngagementStep, each_engagement
 from hypercare.weekly.work import Batch, RevisionReason
@@ -25,7 +26,7 @@ def measure_batch(runtime: Runtime, batch: Batch, as_of: datetime, words: str = 
 
 def _measure(step: EngagementStep, words: str) -> None:
     definitions = load_metrics(step.runtime.settings.include_folder / "sql" / "metrics")
-    parameters = sql_parameters(step.policy)
+    parameters = metric_parameters(step.policy)
     last = last_revisions(step)
     with step.open_views() as views:
         for item in step.items:

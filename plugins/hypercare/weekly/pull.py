@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,12 +23,13 @@ from hypercare.ledger.leases import Lease, take_lease
 from hypercare.ledger.pulls import PullRecord, read_pulls, record_pull
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedState
-from hypercare.pulling import PullPolicy, pull_feed, pull_references
+from hypercare.pulling import PullPolicy, pull_feed, pull_id
+from hypercare.references import pull_references
 from hypercare.runtime import Runtime
 from hypercare.systems.coupa import CoupaClient
 from hypercare.weekly.clients import open_coupa
 from hypercare.weekly.engagement_feeds import pull_engagement_feeds
-from hypercare.weekly.feeds import applicable_feeds, pull_id, required_feeds
+from hypercare.weekly.feeds import applicable_feeds, required_feeds
 from hypercare.weekly.work import Batch
 from hypercare.weeks import local_midnight
 
@@ -116,24 +117,33 @@ def _pull_feeds(work: InstancePull, client: CoupaClient) -> list[PullRecord]:
             words = f"not tried, since {' and '.join(failed)} could not be read; the next run tries again"
             record = PullRecord(contract.feed, work.instance, work.pull, "fault", words)
         else:
-            record = _attempt(
-                contract.feed,
-                work.instance,
-                work.pull,
-                lambda c=contract: pull_feed(
-                    work.runtime.lake,
-                    client,
-                    c,
-                    work.pull,
-                    go_live=work.go_live,
-                    policy=work.policy,
-                    trusted=trusted.get(c.feed, frozenset()),
-                    check_lease=work.lease.check,
-                ),
-            )
+            record = _pull_feed(work, client, contract, trusted.get(contract.feed, frozenset()))
             failed = [*failed, contract.feed] if record.outcome == "fault" else []
         records.append(_record(work, record))
     return records
+
+
+def _pull_feed(work: InstancePull, client: CoupaClient, contract: Contract, trusted: frozenset[str]) -> PullRecord:
+    """Pull one feed; what came of it is a record, only a lost lease is an error."""
+    try:
+        manifest = pull_feed(
+            work.runtime.lake,
+            client,
+            contract,
+            work.pull,
+            go_live=work.go_live,
+            policy=work.policy,
+            trusted=trusted,
+            check_lease=work.lease.check,
+        )
+    except LeaseLostError:
+        raise
+    except REFUSALS as error:
+        return PullRecord(contract.feed, work.instance, work.pull, "refused", str(error))
+    except HypercareError as error:
+        log.warning("%s", error)
+        return PullRecord(contract.feed, work.instance, work.pull, "fault", str(error))
+    return record_of(manifest)
 
 
 def trusted_pulls(work: InstancePull) -> dict[str, frozenset[str]]:
@@ -158,19 +168,6 @@ def _pull_references(work: InstancePull, client: CoupaClient, records: Sequence[
         raise
     except HypercareError as error:
         log.warning("instance %s: references were not fetched: %s", work.instance, error)
-
-
-def _attempt(feed: str, owner: str, pull: str, read: Callable[[], Manifest]) -> PullRecord:
-    """Return what came of a pull; only a lost lease is an error."""
-    try:
-        return record_of(read())
-    except LeaseLostError:
-        raise
-    except REFUSALS as error:
-        return PullRecord(feed, owner, pull, "refused", str(error))
-    except HypercareError as error:
-        log.warning("%s", error)
-        return PullRecord(feed, owner, pull, "fault", str(error))
 
 
 def record_of(manifest: Manifest) -> PullRecord:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select
@@ -22,15 +23,22 @@ from hypercare.ledger.evidence import (
 )
 from hypercare.ledger.faults import Fault
 from hypercare.model import ExceptionState, ReconciliationException, Verdict, WeekEvidence, WeekJudgement
-from hypercare.reconciliation import Reconciliation, load_checks, reconcile_week
+from hypercare.reconciliation import (
+    CheckBook,
+    Reconciliation,
+    load_checks,
+    reconcile_week,
+    reconciliation_parameters,
+)
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.week_views import WeekViews
-from hypercare.weekly.parameters import sql_parameters
 from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
 from hypercare.weekly.steps import EngagementStep, each_engagement
 from hypercare.weekly.work import Batch, RevisionReason, WorkItem
 
+HOLIDAYS_AHEAD = timedelta(days=60)
+"""Deadlines lie in the future: their holidays must be known."""
 log = logging.getLogger(__name__)
 
 
@@ -61,9 +69,20 @@ def _reconcile(step: EngagementStep, words: str) -> None:
                 _freeze(step, item, before, found, words)
 
 
-def _reconcile_week(step: EngagementStep, views: WeekViews, item: WorkItem, checks: object) -> Reconciliation:
+def _reconcile_week(step: EngagementStep, views: WeekViews, item: WorkItem, checks: CheckBook) -> Reconciliation:
     views.select_week(item.week, step.as_of)
-    return reconcile_week(views, item.week, step.engagement, step.feeds, checks, sql_parameters(step.policy))
+    parameters = reconciliation_parameters(step.policy, step.engagement)
+    return reconcile_week(views, item.week, step.engagement, step.feeds, checks, parameters)
+
+
+def _details(found: Reconciliation) -> dict[str, Any]:
+    """Return the figures beside the checks that pages show."""
+    return {
+        "main_currency": found.main_currency,
+        "totals": found.totals,
+        "roll_forward": found.roll_forward,
+        "notes": found.notes,
+    }
 
 
 def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation, words: str) -> None:
@@ -86,7 +105,7 @@ def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found
             return
         _refuse_unmeasured(connection, key, step)
         write_reconciliation(connection, key, found.checks, found.exceptions)
-        seal_revision(connection, key, judgement, found.facts, found.details)
+        seal_revision(connection, key, judgement, found.facts, _details(found))
     log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
 
 
@@ -113,7 +132,7 @@ def _clear(step: EngagementStep, item: WorkItem, before: Revision | None, found:
         if begin_revision(connection, key, opening_values(step, item, "")):
             _repeat_metrics(connection, before.key, key)
             write_reconciliation(connection, key, evidence.checks, rows)
-            seal_revision(connection, key, judgement, evidence.facts, found.details)
+            seal_revision(connection, key, judgement, evidence.facts, _details(found))
     log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
 
 
@@ -125,14 +144,15 @@ def _cleared(row: ReconciliationException, step: EngagementStep) -> Reconciliati
 
 
 def _judge(step: EngagementStep, evidence: WeekEvidence) -> WeekJudgement:
-    holidays = holidays_between(step.engagement.holiday_calendar, evidence.week.monday, step.as_of.date())
+    last = (step.as_of + HOLIDAYS_AHEAD).date()
+    holidays = holidays_between(step.engagement.holiday_calendar, evidence.week.monday, last)
     return judge_week(evidence, step.policy, step.as_of, step.engagement, holidays=holidays)
 
 
 def _refuse_unmeasured(connection: Connection, key: RevisionKey, step: EngagementStep) -> None:
     query = select(tables.week_revisions.c.sealed).where(key.matches(tables.week_revisions))
     if connection.execute(query).scalar_one_or_none() is None:
-        msg = f"{step.engagement.name} {key.week}: the week was not measured, see the measure step; the next run repeats it"
+        msg = f"{step.engagement.name} {key.week}: it was not measured, see the measure step; the next run repeats it"
         raise HypercareError(msg)
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
-
 from hypercare.errors import HypercareError, LeaseLostError
 from hypercare.lake import Manifest
 from hypercare.ledger.faults import Fault, record_faults
@@ -41,9 +39,8 @@ class EngagementStep:
     @contextmanager
     def open_views(self) -> Iterator[WeekViews]:
         """Open the engagement's records as SQL tables."""
-        connection = duckdb.connect()
-        self.runtime.lake.attach(connection)
         pulls = typed_pulls(self.runtime, self.engagement, self.as_of)
+        connection = self.runtime.connect_duckdb()
         with WeekViews(self.engagement, self.runtime.contracts, pulls, connection) as views:
             yield views
 

@@ -9,9 +9,11 @@ from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.pulls import PullRecord, RuleRecord, read_pulls, record_validation
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedState
-from hypercare.quality import FeedPulls, FeedValidation, validate_batch
+from hypercare.pulling import pull_id
+from hypercare.quality import FeedValidation, validate_batch
+from hypercare.quality_records import FeedPulls
 from hypercare.runtime import Runtime
-from hypercare.weekly.feeds import pull_id, required_feeds
+from hypercare.weekly.feeds import required_feeds
 from hypercare.weekly.work import Batch
 from hypercare.weeks import Week
 

@@ -1,6 +1,6 @@
 -- view: paid_invoices
--- holds: invoices marked paid (no credit notes, none voided) with the local date of their payment: the
---   invoice's own, else the last of its payment records
+-- holds: invoices marked paid (no credit notes or negative amounts, none voided) with the local date of
+--   their payment: the invoice's own, else the last of its payment records
 
 with paid as (
     select
@@ -20,6 +20,7 @@ from invoices
 left join paid on invoices.id = paid.invoice_id
 where
     invoices.paid
+    and invoices.total_with_taxes >= 0
     and invoices.status <> 'voided'
     and not coalesce(invoices.is_credit_note, false)
     and coalesce(invoices.document_type, '') <> 'Credit Note'

@@ -1,10 +1,10 @@
 -- table: document_adjustments
 -- number: 5
--- definition: What settled a document without money, with its category: the document's own entries (discounts, credits,
---   taxes, adjustments); where it has none of its own, the credit notes that a payment which did not fail allocated to it,
---   and the discount and adjustment that completed payments took. amount: of the document's size, positive lowers it.
---   A credit lowers both sides of it, the invoice and the credit note; a credit note that has entries or payments of
---   its own is settled by those.
+-- definition: What settled a document without money, with its category: the document's own entries
+--   (discounts, credits, taxes, adjustments); where it has none of its own, the credit notes that a payment
+--   which did not fail allocated to it, and the discount and adjustment that completed payments took. amount:
+--   of the document's size, positive lowers it. A credit lowers both sides of it, the invoice and the credit
+--   note; a credit note that has entries or payments of its own is settled by those.
 
 with own as (
     select
@@ -47,13 +47,16 @@ credits as (
 taken as (
     select
         payment_lines.document_key,
+        payment_lines.succeeded_on as entered_on,
         unnest(['discount', 'adjustment']) as category,
-        unnest([payment_lines.discount, payment_lines.adjustment]) as amount,
-        payment_lines.succeeded_on as entered_on
+        unnest([payment_lines.discount, payment_lines.adjustment]) as amount
     from payment_lines
     where
         payment_lines.is_successful
-        and payment_lines.document_key not in (select document_key from own where category <> 'credit')
+        and payment_lines.document_key not in (
+            select own.document_key from own
+            where own.category <> 'credit'
+        )
 )
 
 select
@@ -70,7 +73,11 @@ select
     entered_on,
     abs(to_amount) as amount
 from credits
-where to_key not in (select document_key from own where category = 'credit')
+where
+    credits.to_key not in (
+        select own.document_key from own
+        where own.category = 'credit'
+    )
 union all
 select
     from_key as document_key,
@@ -79,8 +86,11 @@ select
     abs(from_amount) as amount
 from credits
 where
-    from_key not in (select document_key from document_entries)
-    and from_key not in (select document_key from payment_lines where document_key is not null)
+    credits.from_key not in (select document_entries.document_key from document_entries)
+    and credits.from_key not in (
+        select payment_lines.document_key from payment_lines
+        where payment_lines.document_key is not null
+    )
 union all
 select
     document_key,

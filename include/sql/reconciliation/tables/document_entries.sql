@@ -1,10 +1,11 @@
 -- table: document_entries
 -- number: 3
--- definition: What invoices and credit notes say themselves about how they were settled: their payments and their
---   reconciliation lines, each with its category. Coupa may list a payment in both, so reconciliation lines of the category
---   payment, and those that repeat a payment, are left out. A positive amount lowers what is owed, in every category (Coupa
---   does not document the sign of an adjustment). entered_on: its own date or the day it was entered, the later of
---   the two, so that an entry dated back does not fall into a week that was judged without it.
+-- definition: What invoices and credit notes say themselves about how they were settled: their payments and
+--   their reconciliation lines, each with its category. Coupa may list a payment in both, so reconciliation
+--   lines of the category payment, and those that repeat a payment, are left out. A positive amount lowers
+--   what is owed, in every category (Coupa does not document the sign of an adjustment). entered_on: its own
+--   date or the day it was entered, the later of the two, so that an entry dated back does not fall into a
+--   week that was judged without it.
 
 with entries as (
     select
@@ -26,7 +27,7 @@ with entries as (
     from invoice_reconciliation_lines
     where
         coalesce(lower(category), '') <> 'payment'
-        and not exists(
+        and not exists (
             select 1 from invoice_payments
             where
                 invoice_payments.invoice_id = invoice_reconciliation_lines.invoice_id
@@ -36,9 +37,9 @@ with entries as (
 )
 
 select
-    'invoice:' || invoice_id as document_key,
     entry_id,
     category,
     amount,
+    'invoice:' || invoice_id as document_key,
     greatest(dated_on, local_date(created_at)) as entered_on
 from entries

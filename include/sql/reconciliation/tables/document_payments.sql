@@ -1,12 +1,13 @@
 -- table: document_payments
 -- number: 6
--- definition: The money on each document as both sides tell it: is_shown by the document (its payments, or its paid mark where
---   it lists none), is_backed by a Coupa Pay payment that did not fail. Rows on which both agree carry the payment's date,
---   since the document's own may be the release. Agreement is looked for in the totals of a document first, then
---   payment by payment of equal amounts. A paid mark shows the whole size, so payments beyond it are not shown, and what
---   payments lack of it is shown and not backed. settled_on: completed; null while in flight. A document that is not
---   paid through Coupa Pay has only its own side: its payments back themselves, and the paid mark is compared with them.
---   amount: of the document's size. Payments in another currency than the document's can't be compared: not shown.
+-- definition: The money on each document as both sides tell it: is_shown by the document (its payments, or
+--   its paid mark where it lists none), is_backed by a Coupa Pay payment that did not fail. Rows on which
+--   both agree carry the payment's date, since the document's own may be the release. Agreement is looked for
+--   in the totals of a document first, then payment by payment of equal amounts. A paid mark shows the whole
+--   size, so payments beyond it are not shown, and what payments lack of it is shown and not backed.
+--   settled_on: completed; null while in flight. A document that is not paid through Coupa Pay has only its
+--   own side: its payments back themselves, and the paid mark is compared with them. amount: of the
+--   document's size. Payments in another currency than the document's can't be compared: not shown.
 
 with adjusted as (
     select
@@ -35,7 +36,8 @@ backed as (
         payment_lines.payment_id,
         payment_lines.is_successful,
         case when payment_lines.is_successful then payment_lines.succeeded_on end as settled_on,
-        case when documents.is_credit_note then abs(payment_lines.amount) else payment_lines.amount end as amount
+        case when documents.is_credit_note then abs(payment_lines.amount) else payment_lines.amount end
+            as amount
     from payment_lines
     inner join
         documents
@@ -65,6 +67,7 @@ sides as (
         documents.key,
         documents.is_paid,
         documents.paid_on,
+        shown_totals.amount as shown,
         coalesce(backed_totals.amount, 0) as backed,
         documents.size - coalesce(adjusted.amount, 0) as capacity,
         case
@@ -76,8 +79,7 @@ sides as (
             when shown_totals.amount is not null then 'differ'
             when documents.is_paid or not documents.shows_payments then 'mark'
             else 'silent'
-        end as comparison,
-        shown_totals.amount as shown
+        end as comparison
     from documents
     left join shown_totals on documents.key = shown_totals.key
     left join backed_totals on documents.key = backed_totals.key
@@ -95,12 +97,29 @@ ranked_backed as (
     select
         *,
         row_number() over (
-            partition by key, amount order by is_successful desc, settled_on, payment_id
+            partition by key, amount order by is_successful desc, settled_on asc, payment_id asc
         ) as rank,
         sum(amount) over (
-            partition by key order by is_successful desc, settled_on, payment_id rows unbounded preceding
+            partition by key
+            order by is_successful desc, settled_on asc, payment_id asc rows unbounded preceding
         ) as running
     from backed
+),
+
+unmatched_shown as (
+    select * from ranked_shown
+    where key in (
+        select sides.key from sides
+        where sides.comparison = 'differ'
+    )
+),
+
+unmatched_backed as (
+    select * from ranked_backed
+    where key in (
+        select sides.key from sides
+        where sides.comparison = 'differ'
+    )
 ),
 
 both_sides as (
@@ -132,14 +151,8 @@ both_sides as (
         ranked_backed.settled_on,
         ranked_shown.entered_on as shown_on,
         ranked_shown.key is not null as is_shown
-    from (
-        select * from ranked_shown
-        where key in (select key from sides where comparison = 'differ')
-    ) as ranked_shown
-    full outer join (
-        select * from ranked_backed
-        where key in (select key from sides where comparison = 'differ')
-    ) as ranked_backed
+    from unmatched_shown as ranked_shown
+    full outer join unmatched_backed as ranked_backed
         on
             ranked_shown.key = ranked_backed.key
             and ranked_shown.amount = ranked_backed.amount

@@ -1,14 +1,15 @@
 -- table: documents
 -- number: 4
--- definition: Invoices, credit notes and expense reports as payables. approved_on: the last approval of a document that is
---   approved, or was and is now held, disputed or voided; without any approval step, the day on which a pull first saw it
---   approved; null when it is not approved. ended_on: first seen voided, cancelled, rejected or abandoned. paid_on: first
---   seen marked paid. size: what it is about, always positive; sign: -1 for credit notes. The size is the total with
---   taxes, or the amount due where that is lower for another reason than being paid (withheld taxes; some tenants
---   lower it with each payment instead). An expense report belongs to the legal entity of its lines, the first by name
---   where they differ. via_coupa_pay: Coupa Pay is where its payment is looked for: bought, and its channel names it, or no
---   such document of the instance has a channel, or a payment exists. shows_payments: its instance writes payments on invoices at all; where
---   it does not, the paid mark is all there is to compare with.
+-- definition: Invoices, credit notes and expense reports as payables. approved_on: the last approval of a
+--   document that is approved, or was and is now held, disputed or voided; without any approval step, the day
+--   on which a pull first saw it approved; null when it is not approved. ended_on: first seen voided,
+--   cancelled, rejected or abandoned. paid_on: first seen marked paid. size: what it is about, always
+--   positive; sign: -1 for credit notes. The size is the total with taxes, or the amount due where that is
+--   lower for another reason than being paid (withheld taxes; some tenants lower it with each payment
+--   instead). An expense report belongs to the legal entity of its lines, the first by name where they
+--   differ. via_coupa_pay: Coupa Pay is where its payment is looked for: bought, and its channel names it, or
+--   no such document of the instance has a channel, or a payment exists. shows_payments: its instance writes
+--   payments on invoices at all; where it does not, the paid mark is all there is to compare with.
 
 with steps as (
     select
@@ -149,6 +150,7 @@ dated as (
         plain.*,
         settled.shown,
         lined.completed,
+        seen.held_at,
         bool_or(coalesce(plain.payment_channel, '') <> '') over (
             partition by plain.instance, split_part(plain.key, ':', 1)
         ) as names_channels,
@@ -159,8 +161,7 @@ dated as (
             when plain.status = 'voided' then last_steps.approved_at
         end as approved_at,
         case when plain.is_ended then seen.ended_at end as ended_at,
-        case when plain.is_paid then seen.paid_at end as paid_at,
-        seen.held_at
+        case when plain.is_paid then seen.paid_at end as paid_at
     from plain
     left join last_steps on plain.key = last_steps.key
     left join seen on plain.key = seen.key
@@ -196,9 +197,12 @@ select
     engagement.has_coupa_pay and (
         not dated.names_channels
         or dated.payment_channel ilike '%coupa%pay%'
-        or dated.key in (select document_key from payment_lines where document_key is not null)
+        or dated.key in (
+            select payment_lines.document_key from payment_lines
+            where payment_lines.document_key is not null
+        )
     ) as via_coupa_pay,
-    dated.instance in (select instance from invoice_payments)
+    dated.instance in (select invoice_payments.instance from invoice_payments)
     and not starts_with(dated.key, 'expense_report:') as shows_payments
 from dated
 cross join engagement

@@ -1,9 +1,10 @@
 -- table: payment_lines
 -- number: 2
--- definition: What each released payment pays: one row per payment and document, the payment's details summed. kind:
---   invoice, expense_report, other (orders and external payables, of which no approval is pulled; expense reports too
---   where the instance shows none) or unnamed. amount: the money; discount and adjustment: what the payment says it settles
---   beyond the money, the adjustment with the sign by which the detail adds up. precedence: the order of release.
+-- definition: What each released payment pays: one row per payment and document, the payment's details
+--   summed. kind: invoice, expense_report, other (orders and external payables, of which no approval is
+--   pulled; expense reports too where the instance shows none) or unnamed. amount: the money; discount and
+--   adjustment: what the payment says it settles beyond the money, the adjustment with the sign by which the
+--   detail adds up. precedence: the order of release.
 
 with details as (
     select
@@ -28,7 +29,7 @@ named as (
         case
             when source_type is null or source_transaction_id is null then 'unnamed'
             when source_type = 'InvoiceHeader' then 'invoice'
-            when source_type ilike 'Expense%' and exists(select 1 from expense_reports) then 'expense_report'
+            when source_type ilike 'Expense%' and exists (select 1 from expense_reports) then 'expense_report'
             else 'other'
         end as kind
     from details
@@ -63,7 +64,7 @@ lines as (
         0 as discount,
         0 as adjustment
     from released_payments
-    where released_payments.id not in (select payment_id from payment_details)
+    where released_payments.id not in (select payment_details.payment_id from payment_details)
 )
 
 select

@@ -1,12 +1,13 @@
 -- table: released_payments
 -- number: 1
--- definition: Every Coupa Pay payment that was released, with the dates by which checks place it into a week. Payments
---   carry no date of their end, so it is the record's `updated_at` when a pull first saw the final status
---   (`payment_history`): a later change of the record, such as its export, does not move it, and a payment that a pull
---   saw in flight never ends before that pull. failed_on: first seen completed with errors or cancelled; succeeded_on:
---   first seen completed; final_on: the earlier of the two. deadline: release (or the day on which the bank was asked to
---   execute, where that is later) plus the business days of the method; a method that is not told counts as ACH.
---   judged_on: final_on or the deadline, whichever came first; null while in flight within its days.
+-- definition: Every Coupa Pay payment that was released, with the dates by which checks place it into a week.
+--   Payments carry no date of their end, so it is the record's `updated_at` when a pull first saw the final
+--   status (`payment_history`): a later change of the record, such as its export, does not move it, and a
+--   payment that a pull saw in flight never ends before that pull. failed_on: first seen completed with
+--   errors or cancelled; succeeded_on: first seen completed; final_on: the earlier of the two. deadline:
+--   release (or the day on which the bank was asked to execute, where that is later) plus the business days
+--   of the method; a method that is not told counts as ACH. judged_on: final_on or the deadline, whichever
+--   came first; null while in flight within its days.
 
 with seen as (
     select
@@ -54,7 +55,9 @@ dated as (
     inner join methods on payments.id = methods.id
     inner join seen on payments.id = seen.payment_id
     cross join engagement
-    where payments.released_at is not null or payments.status in ('completed_successfully', 'completed_with_errors')
+    where
+        payments.released_at is not null
+        or payments.status in ('completed_successfully', 'completed_with_errors')
 ),
 
 timed as (

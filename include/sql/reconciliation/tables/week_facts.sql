@@ -1,9 +1,10 @@
 -- table: week_facts
 -- number: 7
--- definition: One row about the week, apart from the checks. settled_runs: payment batches of which the last payment became
---   final in the week (a payment without a batch is its own). activity: anything was released, in flight beyond its days,
---   or due and unpaid at the week's end; for documents that are not paid through Coupa Pay a payment shown in the
---   week stands for a release. first_payment_released and first_invoice_exported: whenever that was.
+-- definition: One row about the week, apart from the checks. settled_runs: payment batches of which the last
+--   payment became final in the week (a payment without a batch is its own). activity: anything was released,
+--   in flight beyond its days, or due and unpaid at the week's end; for documents that are not paid through
+--   Coupa Pay a payment shown in the week stands for a release. first_payment_released and
+--   first_invoice_exported: whenever that was.
 
 with runs as (
     select
@@ -78,11 +79,14 @@ shown_payments as (
 
 select
     counted_runs.settled_runs,
-    active_payments.active > 0 or shown_payments.shown > 0 or exists(select 1 from due) as activity,
-    (select min(released_on) from released_payments) as first_payment_released,
+    active_payments.active > 0 or shown_payments.shown > 0 or exists (select 1 from due) as activity,
+    (select min(released_payments.released_on) from released_payments) as first_payment_released,
     (
-        select min(coalesce(local_date(last_exported_at), approved_on)) from documents
-        where is_exported and approved_on is not null and starts_with(key, 'invoice:')
+        select min(coalesce(local_date(documents.last_exported_at), documents.approved_on)) from documents
+        where
+            documents.is_exported
+            and documents.approved_on is not null
+            and starts_with(documents.key, 'invoice:')
     ) as first_invoice_exported
 from counted_runs
 cross join active_payments
