@@ -3,8 +3,8 @@
     .venv/bin/python bench/bench_pull.py [--instances 5] [--invoices 10000] [--without-dlt]
 
 Instances are pulled side by side, rate limits off, from a loopback server in a process of its own that has every page
-ready. Each way runs in a fresh process: raw download (one requests.Session for each instance, in threads, bodies thrown
-away), pull_feed (in threads, to manifests), dlt's rest_api source to Parquet files (its own parallel extraction).
+ready. Each way runs in a fresh process: raw download (one requests.Session for each instance, in threads, the same URLs,
+bodies thrown away), pull_feed (in threads, to manifests), dlt's rest_api source to Parquet files (its own parallel extraction).
 Rates count from the first request to the last file; imports are not counted.
 """
 
@@ -111,11 +111,16 @@ def _answer(content: object) -> bytes:
 def download(url: str, instances: int, invoices: int) -> dict:
     import requests
 
+    from hypercare.contracts import fields_parameter, load_contracts
+
+    fields = fields_parameter(load_contracts(ROOT / "include" / "schemas" / "feeds")["invoices"])
+
     def read(number: int) -> int:
         session = requests.Session()
         after, count = 0, 0
         while count < invoices:
-            response = session.get(f"{url}/{number}/api/invoices?id%5Bgt%5D={after}&limit={PAGE}", timeout=30)
+            parameters = {"fields": fields, "order_by": "id", "dir": "asc", "limit": PAGE, "id[gt]": after}
+            response = session.get(f"{url}/{number}/api/invoices", params=parameters, timeout=30)
             count += min(PAGE, invoices - after) if response.content else 0
             after += PAGE
         return count
@@ -154,7 +159,7 @@ def load_with_dlt(url: str, instances: int, invoices: int) -> dict:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
     import dlt
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
     from dlt.sources.rest_api import rest_api_source
 

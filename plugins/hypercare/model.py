@@ -100,7 +100,7 @@ class Engagement:
     """File name of the action item workbook below the tracker folder; empty: none yet."""
     openair_project: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Role name to the person's Salesforce user or contact id."""
+    """Role name to the name of the person who has it."""
 
     @property
     def has_coupa_pay(self) -> bool:

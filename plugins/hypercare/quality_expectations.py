@@ -35,10 +35,15 @@ class Validator:
 
     def __init__(self) -> None:
         gx = _great_expectations()
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
 
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)  # else a folder in /tmp for each context
+        config = DataContextConfig(store_backend_defaults=in_memory, progress_bars=ProgressBarsConfig(globally=False))
+        context = gx.get_context(mode="ephemeral", project_config=config)
         asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
         self._whole_frame = asset.add_batch_definition_whole_dataframe("whole")
 

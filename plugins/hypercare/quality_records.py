@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from hypercare.contracts import Contract, ListOf, Record, Scalar, flatten
+from hypercare.quality_meanings import sql_literal
 from hypercare.quality_suites import (
     COPIES,
     CRITICAL_MISFITS,
@@ -26,7 +27,6 @@ from hypercare.quality_suites import (
     missing_column,
     nested_missing_columns,
     scope_column,
-    sql_literal,
 )
 from hypercare.typed import MISFITS, duckdb_type
 from hypercare.week_views import TypedPull
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pandas
 
 REJECTS_SUFFIX = ".rejects.parquet"
+NOT_AN_OBJECT = "(not the object that belongs there)"
+"""Shown for a text in an object's place: it may be somebody's name."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,7 @@ def _load_rejects(connection: duckdb.DuckDBPyConnection, contract: Contract, fee
     }
     files = [(*beside[path], path) for feed in feeds for path in feed.rejects if path in beside]
     critical = ", ".join(sql_literal(path) for path in sorted(critical_paths(contract)))
+    scalars = ", ".join(sql_literal(path) for path in _scalar_paths(contract.columns))
     if files:
         source = (
             f"select {pick([owner for owner, _, _ in files])} as owner, "
@@ -270,8 +273,22 @@ def _load_rejects(connection: duckdb.DuckDBPyConnection, contract: Contract, fee
     else:
         source = "select '' as owner, 0 as position, '' as id, '' as path, '' as raw where false"
     connection.execute(
-        f"create or replace temp table rejects as select *, path in ({critical}) as critical from ({source})"
+        f"""
+        create or replace temp table rejects as
+        select * replace (case when path in ({scalars}) then raw else '{NOT_AN_OBJECT}' end as raw),
+            path in ({critical}) as critical
+        from ({source})
+        """
     )
+
+
+def _scalar_paths(record: Record, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for column in flatten(record):
+        here = (*path, *column.path)
+        if isinstance(column.node, ListOf):
+            yield from _scalar_paths(column.node.record, here)
+        else:
+            yield ".".join(here)
 
 
 def _bare(path: str) -> str:

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -154,11 +154,15 @@ def measure_past(
 
 
 def _measure_freshness(feed: FeedPulls, past: Sequence[PullFigures], limits: ValidationLimits) -> list[Measure]:
-    ages = [pull.observed_at - pull.newest for pull in past if pull.newest is not None]
-    if len(ages) <= limits.pulls_of_past or past[-1].newest is None:
+    newest = past[-1].newest
+    if newest is None:
         return []
-    allowed = max(limits.age_allowed, limits.age_factor * max(ages[:-1]))
-    age, most = ages[-1] / DAY, allowed / DAY
+    before = takewhile(lambda pull: pull.newest != newest, past)  # a silence must not become its own yardstick
+    ages = [pull.observed_at - pull.newest for pull in before if pull.newest is not None]
+    if len(ages) < limits.pulls_of_past:
+        return []
+    allowed = max(limits.age_allowed, limits.age_factor * max(ages))
+    age, most = (past[-1].observed_at - newest) / DAY, allowed / DAY
     return [
         Measure(
             feed.feed,

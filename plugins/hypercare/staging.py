@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import duckdb
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hypercare.contracts import Contract
 from hypercare.errors import ContractError
 from hypercare.lake import Lake, Manifest, Pass, StagedPage, pull_folder
-from hypercare.systems.coupa import PAGE_LIMIT, read_page
+from hypercare.systems.coupa import PAGE_LIMIT, RecordHead, read_page
 from hypercare.typed import TypedFile, write_typed
 
 CheckLease = Callable[[], None]
@@ -41,7 +42,7 @@ class Answer(Protocol):
     @property
     def body(self) -> bytes: ...  # noqa: D102
     @property
-    def records(self) -> list[dict[str, Any]]: ...  # noqa: D102
+    def heads(self) -> list[RecordHead]: ...  # noqa: D102
     @property
     def server_date(self) -> datetime: ...  # noqa: D102
 
@@ -86,28 +87,33 @@ class JoinedPages:
         """Top-level fields of the contract that no record so far has."""
         return tuple(sorted(self._fields_unseen)) if self.rows else ()
 
-    def add(self, name: str, body: bytes, digest: str, records: Sequence[dict[str, Any]]) -> None:
-        """Append a page: its name and sha256, its bytes as they came, and the same parsed."""
-        self.pages.append(StagedPage(name=name, size=len(body), sha256=digest, rows=len(records)))
-        if not records:
+    @property
+    def largest_record(self) -> int:
+        """Bytes that no record exceeds: those of the largest page, and a megabyte at least."""
+        return max([1024 * 1024, *(page.size for page in self.pages)])
+
+    def add(self, name: str, body: bytes, digest: str, heads: Sequence[RecordHead]) -> None:
+        """Append a page: its name and sha256, its bytes as they came, and the heads of its records."""
+        self.pages.append(StagedPage(name=name, size=len(body), sha256=digest, rows=len(heads)))
+        if not heads:
             return
         if self.rows:
             self._file.write(b",")
         self._file.write(body.strip()[1:-1])
         if self._several_passes:
-            self._supersede(records)
+            self._supersede(heads)
         if self._fields_unseen:
-            self._fields_unseen.difference_update(*records)
-        self.rows += len(records)
+            self._fields_unseen.difference_update(*orjson.loads(body))
+        self.rows += len(heads)
 
-    def _supersede(self, records: Sequence[dict[str, Any]]) -> None:
-        for place, record in enumerate(records, start=self.rows):
-            version = place, record.get("updated-at")
-            earlier = self._seen.get(record["id"])
+    def _supersede(self, heads: Sequence[RecordHead]) -> None:
+        for place, head in enumerate(heads, start=self.rows):
+            version = place, head.get("updated-at")
+            earlier = self._seen.get(head["id"])
             if earlier is not None:
                 version, loser = (version, earlier) if _is_later(version[1], earlier[1]) else (earlier, version)
                 self.superseded.append(loser[0])
-            self._seen[record["id"]] = version
+            self._seen[head["id"]] = version
 
 
 def _is_later(updated_at: str | None, than: str | None) -> bool:
@@ -161,13 +167,13 @@ def stage_passes(
                     started = _start(lake, folder, contract, passes, answer.server_date, created_since)
                 digest = hashlib.sha256(answer.body).hexdigest()
                 name = f"pass-{number}/page-{page_number:05d}-after-{after or 0}"
-                page = stage_page(lake, folder, name, answer.body, digest), answer.body, digest, answer.records
+                page = stage_page(lake, folder, name, answer.body, digest), answer.body, digest, answer.heads
             joined.add(*page)
-            records = page[3]
-            count += len(records)
-            if len(records) < PAGE_LIMIT or count == question.most:
+            heads = page[3]
+            count += len(heads)
+            if len(heads) < PAGE_LIMIT or count == question.most:
                 break
-            after = records[-1]["id"]
+            after = heads[-1]["id"]
     assert started is not None, "a pull has at least one pass"
     return started
 
@@ -208,7 +214,7 @@ def _staged_pages(lake: Lake, folder: str) -> dict[tuple[int, int], str]:
 
 def _read_staged(
     lake: Lake, folder: str, name: str | None, after: int | None, contract: Contract
-) -> tuple[str, bytes, str, list[dict[str, Any]]] | None:
+) -> tuple[str, bytes, str, list[RecordHead]] | None:
     """Return a staged page; None where there is none, or where its bytes are not those that were written."""
     if name is None:
         return None
@@ -225,7 +231,7 @@ def type_pages(contract: Contract, owner: str, joined: JoinedPages) -> TypedFile
         connection.execute("set temp_directory = $folder", {"folder": str(joined.path.parent)})
         try:
             target = joined.path.with_name("part.parquet")
-            return write_typed(connection, contract, joined.path, target, joined.superseded)
+            return write_typed(connection, contract, joined.path, target, joined.superseded, joined.largest_record)
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
             msg = (
                 f"{owner}, {contract.feed}: the records cannot be read by contract version {contract.version}: {error}"

@@ -30,7 +30,9 @@ DUCKDB_TYPES = {
     "timestamp": "timestamptz",
 }
 LARGEST_RECORD = 16 * 1024 * 1024
-"""Bytes of one record that DuckDB's reader takes; its buffers grow with this figure."""
+"""Bytes of the largest record that DuckDB's reader takes; its buffers are twice that."""
+ROWS_IN_MEMORY = 4_096
+"""Rows that the Parquet writer gathers before it writes them."""
 JSON_TYPES = {Record: "OBJECT", ListOf: "ARRAY"}
 log = logging.getLogger(__name__)
 
@@ -84,33 +86,35 @@ def write_typed(
     source: Path,
     target: Path,
     superseded: Sequence[int] = (),
+    largest_record: int = LARGEST_RECORD,
 ) -> TypedFile:
     """Write the records of `source` (one JSON array of objects) as Parquet at `target`; rejects go beside it.
 
-    `superseded` names records to leave out by their place in the array, from 0. The connection's time zone becomes UTC.
+    `superseded` names records to leave out by their place in the array, from 0; `largest_record` is in bytes, and a
+    smaller one saves memory. The connection's time zone becomes UTC.
     Raises duckdb.Error when the file is no JSON array of objects.
     """
     connection.execute("set TimeZone = 'UTC'")
     if superseded:
         connection.execute("create or replace temp table superseded as select unnest($places) as place",
                            {"places": list(superseded)})  # fmt: skip
-    shaped = _without_superseded(_shaped(contract, source), superseded)
+    shaped = _without_superseded(_shaped(contract, source, largest_record), superseded)
     try:
         rows = _copy(connection, contract, shaped, target, _strict_cast)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         log.info("%s: not every value fits its contract, counting those: %s", contract.feed, type(error).__name__)
     else:
         return TypedFile(target, None, rows, 0)
-    relation = shaped
+    objects = _without_superseded(_objects(source, largest_record), superseded)
     try:
-        rows = _copy(connection, contract, relation, target, _cast, _misfits(contract))
+        rows = _copy(connection, contract, shaped, target, _cast, _misfits(contract))
     except duckdb.InvalidInputException:
-        relation = _without_superseded(_unshaped(contract, source), superseded)
-        rows = _copy(connection, contract, relation, target, _cast, _misfits(contract) + " + _lost_shapes")
+        unshaped = _unshaped(contract, objects)
+        rows = _copy(connection, contract, unshaped, target, _cast, _misfits(contract) + " + _lost_shapes")
     misfits = _scalar_of(connection, f"select sum({MISFITS}) from read_parquet('{_quoted(target)}')")
     rejects = target.with_suffix(".rejects.parquet") if misfits else None
     if rejects is not None:
-        _copy_rejects(connection, contract, relation, target, rejects, shaped=relation is shaped)
+        _copy_rejects(connection, contract, objects, target, rejects)
     return TypedFile(target, rejects, rows, misfits)
 
 
@@ -119,21 +123,25 @@ def _scalar_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0] or 0) if row else 0
 
 
-def _shaped(contract: Contract, source: Path) -> str:
+def _shaped(contract: Contract, source: Path, largest_record: int) -> str:
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in raw_schema(contract.columns).items())
     return (
-        f"read_json('{_quoted(source)}', format = 'array', maximum_object_size = {LARGEST_RECORD}, "
+        f"read_json('{_quoted(source)}', format = 'array', maximum_object_size = {largest_record}, "
         f"columns = {{{columns}}})"
     )
 
 
-def _unshaped(contract: Contract, source: Path) -> str:
+def _objects(source: Path, largest_record: int) -> str:
+    path = _quoted(source)
+    return f"read_json_objects('{path}', format = 'array', maximum_object_size = {largest_record})"
+
+
+def _unshaped(contract: Contract, objects: str) -> str:
     """Read the same columns from plain JSON: what lacks the shape becomes null and is counted in `_lost_shapes`."""
     members = ", ".join(f'"{name}": {_json_shape(node)}' for name, node in contract.columns.fields.items())
     lost = " + ".join(f"len({values})" for _, values in _shape_misfits(contract.columns)) or "0"
     return (
-        f"(select unnest(json_transform(json, '{{{members}}}')), {lost} as _lost_shapes, json as _json "
-        f"from read_json_objects('{_quoted(source)}', format = 'array', maximum_object_size = {LARGEST_RECORD}))"
+        f"(select unnest(json_transform(json, '{{{members}}}')), {lost} as _lost_shapes, json as _json from {objects})"
     )
 
 
@@ -182,10 +190,9 @@ def _copy(
     """Write the relation's records, each scalar through `cast`; return how many there were."""
     columns = flatten(contract.columns)
     selected = ",\n  ".join(f"{_cast_column(column, _at(column.path), cast)} as {column.name}" for column in columns)
-    return _scalar_of(
-        connection,
-        f"copy (select {selected},\n  {misfits} as {MISFITS}\nfrom {relation}) to '{_quoted(target)}' (format parquet)",
-    )
+    written = f"select {selected},\n  {misfits} as {MISFITS}\nfrom {relation}"
+    to = f"'{_quoted(target)}' (format parquet, row_group_size {ROWS_IN_MEMORY})"
+    return _scalar_of(connection, f"copy ({written}) to {to}")
 
 
 def _at(path: tuple[str, ...], base: str = "") -> str:
@@ -244,13 +251,9 @@ def _fits_before_cast(scalar: Scalar, value: str) -> str:
 
 def _keeps_digits(typed: str, scale: int, value: str) -> str:
     """Return the SQL condition that no digit beyond the scale is lost: casts round silently."""
-    behind_point = f"length({value}) - instr({value}, '.')"
-    behind_point_trimmed = f"length(rtrim({value}, '0')) - instr({value}, '.')"
-    exponent = f"contains({value}, 'e') or contains({value}, 'E')"
-    return (
-        f"case when {exponent} then try_cast({value} as {typed})::double = try_cast({value} as double) "
-        f"else instr({value}, '.') = 0 or {behind_point} <= {scale} or {behind_point_trimmed} <= {scale} end"
-    )
+    plain = f"regexp_full_match({value}, '[^.eE]*(\\.[0-9]{{0,{scale}}}0*)?')"
+    same = f"try_cast({value} as {typed})::double = try_cast({value} as double)"
+    return f"case when {plain} then true else regexp_matches({value}, '[eE]') and {same} end"
 
 
 def _misfit(scalar: Scalar, value: str) -> str:
@@ -273,48 +276,46 @@ def _misfit_count(node: Scalar | ListOf, value: str, depth: int = 1) -> str:
 
 
 def _copy_rejects(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    relation: str,
-    typed: Path,
-    target: Path,
-    *,
-    shaped: bool,
+    connection: duckdb.DuckDBPyConnection, contract: Contract, objects: str, typed: Path, target: Path
 ) -> None:
     """Write which values did not fit, with their raw text; runs only where some did."""
+    misfitting = f"select id from read_parquet('{_quoted(typed)}') where {MISFITS} > 0"
+    bad = f"(select * from {objects} where json_extract_string(json, '$.id') in ({misfitting}))"
     selects = [
-        f"select id, '{path}' as path, raw from ({source}) where misfit"
-        for path, source in _scalar_misfits(contract.columns)
+        f"select id, misfit.path, misfit.raw from ({source}) where misfit.unfit"
+        for source in _scalar_misfits(contract.columns)
     ]
-    if not shaped:
-        selects += [
-            f"select id, '{path}' as path, json_extract_string(lost, '$') as raw "
-            f"from (select id, unnest({values.replace('(json,', '(_json,')}) as lost from bad)"
-            for path, values in _shape_misfits(contract.columns)
-        ]
+    lost = ", ".join(
+        f"{{path: '{path}', raws: {values.replace('(json,', '(_json,')}}}"
+        for path, values in _shape_misfits(contract.columns)
+    )
+    if lost:
+        selects.append(
+            "select id, misfit.path, json_extract_string(unnest(misfit.raws), '$') as raw "
+            f"from (select id, unnest([{lost}]) as misfit from bad)"
+        )
     union = "\nunion all\n".join(selects)
     connection.execute(
-        f"""copy (
-        with bad as materialized (
-            select * from {relation} where "id" in (select id from read_parquet('{_quoted(typed)}') where {MISFITS} > 0)
-        )
-        {union}
-        ) to '{_quoted(target)}' (format parquet)"""
+        f"copy (with bad as materialized (select * from {_unshaped(contract, bad)}) {union}) "
+        f"to '{_quoted(target)}' (format parquet)"
     )
 
 
 def _scalar_misfits(
     record: Record, base: str = "", source: str = "bad", names: tuple[str, ...] = (), depth: int = 1
-) -> Iterator[tuple[str, str]]:
-    """Yield, for every scalar below a record, its path and SQL for (id, raw, misfit) of every such value."""
+) -> Iterator[str]:
+    """Yield, for a record and each list below it, SQL for (id, misfit) of every scalar: path, raw text, unfit."""
+    misfits = []
     for column in flatten(record):
         here, value = (*names, *column.path), _at(column.path, base)
         if isinstance(column.node, ListOf):
             item = f"u{depth}"
             unnested = f"(select *, unnest({value}) as {item} from {source})"
             yield from _scalar_misfits(column.node.record, item, unnested, here, depth + 1)
-        elif (misfit := _misfit(column.node, value)) != "false":
-            yield ".".join(here), f'select "id" as id, {value} as raw, {misfit} as misfit from {source}'
+        elif (unfit := _misfit(column.node, value)) != "false":
+            misfits.append(f"{{path: '{'.'.join(here)}', raw: {value}, unfit: {unfit}}}")
+    if misfits:
+        yield f'select "id" as id, unnest([{", ".join(misfits)}]) as misfit from {source}'
 
 
 def _quoted(path: Path) -> str:

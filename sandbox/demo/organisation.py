@@ -42,7 +42,7 @@ OTHERS = (
 """Engagements that are not in hypercare: account, name, stage, go-live."""
 
 CASES = (
-    ("Aurora Outfitters go-live", "00001041", "How to add a second approver", "Low", (3, 5), (3, 9)),
+    ("Aurora Outfitters go-live", "00001041", "How to add a second approver", "Low", (3, 5), (3, 11)),
     ("Bergstrom Shipping go-live", "00001047", "Payment returned by the bank", "Medium", (3, 20), None),
     ("Eastgate Logistics go-live", "00001052", "API answers 503", "High", (3, 30), (4, 1)),
     ("Gullfoss Energy go-live", "00001049", "Supplier invoices arrive twice", "High", (3, 17), None),

@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 import records as wire
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hypercare.contracts import Contract, Rule, load_contracts
@@ -358,11 +358,15 @@ def test_failing_values_hide_people(tmp_path: Path) -> None:
         wire.invoice(1, document_type="ask jane.doe@example.com please"),
         wire.invoice(2, requested_by={"id": {"login": "jdoe", "fullname": "Jane Doe"}}),
         wire.invoice(3, document_type="x" * 500),
+        wire.invoice(4, requested_by="Jane Doe"),
+        wire.invoice(5, document_type="=1+2"),
     ]
     (found,) = validate(write(tmp_path, "invoices", rows), failing_rows_folder=tmp_path)
     shown = Path(str(found.failing_rows_path)).read_text() + found.reason
     assert "(a mail address)" in shown
     assert "(an object)" in shown
+    assert "(not the object that belongs there)" in shown
+    assert "'=1+2" in {row[3] for row in failing_rows(found)}, "a spreadsheet must not reckon with it"
     assert not any(word in shown for word in ("jane.doe", "Jane Doe", "jdoe", "x" * 100))
 
 
@@ -418,7 +422,7 @@ def test_a_file_typed_by_another_contract_breaks(change: str, said: str, tmp_pat
     beta = write(tmp_path, "suppliers", [wire.supplier(1)], instance="beta")
     path = beta.pulls[0].path
     with duckdb.connect() as connection:
-        rows = connection.execute(change.format(f"read_parquet('{path}')")).to_arrow_table()
+        rows = connection.sql(change.format(f"read_parquet('{path}')")).to_arrow_table()
         connection.register("rows", rows)
         connection.execute(f"copy rows to '{path}' (format parquet)")
     first, second = validate(acme, beta)
@@ -584,14 +588,19 @@ def test_freshness_is_held_against_the_instance_s_past(tmp_path: Path) -> None:
     pulls = weekly(5, 5, 5, 5, 5, 5)
     (found,) = validate(write(tmp_path, "suppliers", *pulls))
     assert rule_of(found, "fresh").outcome == "passed"
-    (found,) = validate(write(tmp_path, "suppliers", *pulls[:4], [], []))
-    result = rule_of(found, "fresh")
-    assert (result.outcome, result.severity, found.state) == ("failed", "warning", FeedState.VALID)
-    assert "its newest change is 29.0 days old" in result.message
+    for heard, days in ((4, 15), (3, 22)):
+        silence: list[list[dict[str, Any]]] = [[]] * (6 - heard)
+        (found,) = validate(
+            write(tmp_path, "suppliers", changed(9, wire.OBSERVED_AT - timedelta(days=43)), *pulls[:heard], *silence)
+        )
+        result = rule_of(found, "fresh")
+        assert (result.outcome, result.severity, found.state) == ("failed", "warning", FeedState.VALID)
+        assert f"its newest change is {days}.0 days old" in result.message
+    quiet = [pulls[0], [], [], [], pulls[4], []]
+    (found,) = validate(write(tmp_path, "suppliers", *quiet))
+    assert rule_of(found, "fresh").outcome == "passed", "it has been quiet for longer before"
     (found,) = validate(write(tmp_path, "suppliers", pulls[0], [], [], [], []))
-    assert rule_of(found, "fresh").outcome == "passed", "it has always been quiet"
-    (found,) = validate(write(tmp_path, "suppliers", pulls[0], []))
-    assert "suppliers.fresh" not in {result.rule for result in found.rules}
+    assert "suppliers.fresh" not in {result.rule for result in found.rules}, "it has no past to compare with"
 
 
 def test_another_filesystem_is_read_through_attach(tmp_path: Path) -> None:
@@ -674,7 +683,12 @@ def parcels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Contract]:
     return load_contracts(folder)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each try takes a second: shrinking would take minutes
+)
 @given(
     pulls=st.lists(st.tuples(st.sampled_from(["acme", "beta"]), st.lists(PARCEL, max_size=12)), min_size=1, max_size=4)
 )
@@ -691,7 +705,7 @@ def test_frames_and_counts_say_the_same(
         by_count = validate(*feeds, contracts=parcels, limits=IN_DUCKDB)
     for one, other in zip(by_frame, by_count, strict=True):
         assert sorted(one.rules, key=lambda result: result.rule) == sorted(other.rules, key=lambda result: result.rule)
-        assert (one.state, FeedState.BROKEN) != (FeedState.BROKEN, other.state), one.reason
+        assert FeedState.BROKEN not in (one.state, other.state), one.reason + other.reason
         assert one.state is other.state
 
 

@@ -134,7 +134,10 @@ def test_without_coupa_pay_invoices_are_exported_and_paid_by_the_erp():
 
 
 def test_one_customer_has_no_transaction_at_all():
-    assert demo_world().world.instances["kestrel"].resources() == ["contracts", "suppliers", "users"]
+    kestrel = demo_world().world.instances["kestrel"]
+    kestrel.clock = LAST_RUN
+    present = {resource for resource in kestrel.resources() if kestrel.shelf(resource).ids}
+    assert present == {"contracts", "suppliers", "users"}
 
 
 def test_integration_runs_follow_every_payment_of_the_customer_that_shows_its_erp_by_them():

@@ -214,6 +214,7 @@ def test_the_process_tells_its_port_first_and_refuses_unknown_worlds(tmp_path):
     finally:
         process.terminate()
         process.wait(timeout=20)
+        process.stdout.close()
     refused = subprocess.run(
         [*command, "--world", "mars"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

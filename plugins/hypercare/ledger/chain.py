@@ -114,7 +114,8 @@ def _list_chained(connection: Connection) -> list[tuple[str, str]]:
     """Return id and name of every engagement that has a link or something that needs one, known or not."""
     chained = (tables.chain, tables.week_revisions, tables.decisions)
     ids = union(select(tables.engagements.c.id), *(select(table.c.engagement) for table in chained))
-    names = dict(connection.execute(select(tables.engagements.c.id, tables.engagements.c.name)).tuples().all())
+    known = connection.execute(select(tables.engagements.c.id, tables.engagements.c.name))
+    names = {row.id: row.name for row in known}
     found = [(engagement, names.get(engagement, engagement)) for engagement in connection.execute(ids).scalars()]
     return sorted(found, key=lambda entry: (entry[1], entry[0]))
 

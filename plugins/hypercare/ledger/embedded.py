@@ -126,12 +126,21 @@ class EmbeddedPostgres:
         if started:
             self._initialise()
             self._launch()
+        try:
+            self._create_missing(databases)
+        except psycopg.Error as error:
+            if started:
+                self._stop()
+            msg = f"PostgreSQL over {self.data} runs, but can't be used: {error}"
+            raise ConfigurationError(msg) from error
+        return started
+
+    def _create_missing(self, databases: Sequence[str]) -> None:
         with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
             present = {row[0] for row in connection.execute("select datname from pg_database")}
             for database in databases:
                 if database not in present:
                     connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(database)))
-        return started
 
     def _stop(self) -> None:
         sockets = self.socket_folder

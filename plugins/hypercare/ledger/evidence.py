@@ -22,8 +22,10 @@ from hypercare.model import (
     CheckResult,
     ExceptionState,
     FeedHealth,
+    FlowVerification,
     MetricResult,
     ReconciliationException,
+    Span,
     Verdict,
     WeekEvidence,
     WeekFacts,
@@ -34,6 +36,8 @@ from hypercare.weeks import Week
 FEEDS = TypeAdapter(tuple[FeedHealth, ...])
 FACTS = TypeAdapter(WeekFacts)
 REVISIONS = tables.week_revisions
+FLOW_METRIC = "production_transactions"
+"""The metric whose dimensions are the flows of the production transaction verification."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,18 @@ def latest_revisions(engine: Engine, engagement: str) -> dict[Week, Revision]:
         return {
             revision.key.week: revision for revision in (_read(connection, row) for row in connection.execute(query))
         }
+
+
+def read_flows(engine: Engine, key: RevisionKey) -> tuple[FlowVerification, ...]:
+    """Return, per flow, the newest production chain since go-live that a revision's metrics have seen (rule R13)."""
+    table = tables.metrics
+    query = (
+        select(table.c.dimension, table.c.verdict, table.c.value, table.c.detail)
+        .where(key.matches(table), table.c.metric == FLOW_METRIC, table.c.span == Span.SINCE_GO_LIVE.value)
+        .order_by(table.c.dimension)
+    )
+    with engine.connect() as connection:
+        return tuple(_flow(row) for row in connection.execute(query))
 
 
 def begin_revision(connection: Connection, key: RevisionKey, values: dict[str, Any]) -> bool:
@@ -170,7 +186,8 @@ def _columns(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a frozen record o
 def _exception_columns(item: ReconciliationException) -> dict[str, Any]:
     columns = _columns(item)
     # Its own week is the one in which it was found; the row belongs to the revision's.
-    return {**columns, "found_week": str(columns.pop("week"))}
+    columns["found_week"] = str(columns.pop("week"))
+    return columns
 
 
 def _read(connection: Connection, row: Row[Any]) -> Revision:
@@ -203,6 +220,14 @@ def _read(connection: Connection, row: Row[Any]) -> Revision:
         feeds=feeds,
     )
     return Revision(key, row.reason, row.as_of, evidence, judgement, row.digest)
+
+
+def _flow(row: Row[Any, Any, Any, Any]) -> FlowVerification:
+    if row.verdict != Verdict.PASS.value:
+        return FlowVerification(row.dimension, Verdict(row.verdict))
+    seen = bool(row.value)
+    documents = tuple(row.detail.split(", ")) if seen and row.detail else ()
+    return FlowVerification(row.dimension, Verdict.PASS if seen else Verdict.FAIL, documents)
 
 
 def _check(row: Row[Any]) -> CheckResult:

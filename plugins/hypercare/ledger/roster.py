@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -16,12 +16,17 @@ from hypercare.model import Engagement
 ENGAGEMENT = TypeAdapter(Engagement)
 
 
-def record_engagements(engine: Engine, current: Sequence[Engagement], as_of: datetime) -> None:
-    """Keep the engagements in hypercare as of a run; those no longer there stay, marked as gone."""
+def record_engagements(
+    engine: Engine, current: Sequence[Engagement], as_of: datetime, unreadable: Collection[str] = ()
+) -> None:
+    """Keep the engagements in hypercare as of a run; those no longer there stay, marked as gone.
+
+    `unreadable` are ids of records that are in hypercare but can't be read now: they stay as they were last read.
+    """
     with engine.begin() as connection:
         connection.execute(
             update(engagements)
-            .where(engagements.c.id.not_in([engagement.id for engagement in current]))
+            .where(engagements.c.id.not_in([*(engagement.id for engagement in current), *unreadable]))
             .values(in_hypercare=False)
         )
         for engagement in current:

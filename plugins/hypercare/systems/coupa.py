@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, NotRequired
 from urllib.parse import urlencode
 
 import orjson
 import requests
+from pydantic import Strict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from hypercare.contracts import Contract, fields_parameter
 from hypercare.errors import (
@@ -30,6 +32,7 @@ from hypercare.errors import (
 )
 from hypercare.systems.http import (
     RequestPolicy,
+    adopt_environment,
     http_date,
     request_with_retries,
     send_once,
@@ -63,14 +66,19 @@ class CoupaConnection:
     """Exactly those granted to the client: asking for another fails the login."""
 
 
+RecordHead = TypedDict("RecordHead", {"id": Annotated[int, Strict()], "updated-at": NotRequired[Any]})
+"""Of a record only what paging needs: making Python objects of all the rest takes longer than downloading it."""
+HEADS = TypeAdapter(list[RecordHead])
+
+
 @dataclass(frozen=True)
 class Page:
     """One answer of a list call."""
 
     body: bytes
     """As it came: a JSON array."""
-    records: list[dict[str, Any]]
-    """The same, parsed; ids are ints, ascending."""
+    heads: list[RecordHead]
+    """What paging needs of each record; ids ascend."""
     server_date: datetime
     """The server's own clock (its Date header), UTC."""
 
@@ -90,31 +98,29 @@ def refuse_test_address(connection: CoupaConnection) -> None:
         raise ConfigurationError(msg)
 
 
-def read_page(body: bytes, after: int | None, what: str) -> list[dict[str, Any]]:
-    """Return a page's records, checked: a JSON array of objects whose ids ascend, all greater than `after`.
+def read_page(body: bytes, after: int | None, what: str) -> list[RecordHead]:
+    """Return the heads of a page's records, checked: a JSON array of objects whose ids ascend, all above `after`.
 
     Raises TransientError for a body that is cut short or no array, UnorderedPageError for ids out of order, and
-    ContractError for records without an id.
+    ContractError for records without a numeric id.
     """
     try:
-        records = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        msg = f"{what}: the page is no complete JSON ({error}); the next run tries again"
-        raise TransientError(msg) from error
-    if not isinstance(records, list):
-        msg = f"{what}: the page is no JSON array but {body[:80]!r}; the next run tries again"
-        raise TransientError(msg)
+        heads = HEADS.validate_json(body)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        if fault["type"] in ("json_invalid", "list_type"):
+            msg = f"{what}: the page is no complete JSON array ({fault['msg']}); the next run tries again"
+            raise TransientError(msg) from error
+        at = ".".join(map(str, fault["loc"]))
+        msg = f"{what}: a record has no numeric id and cannot be paged by it (row {at}: {fault['msg']}); ask the vendor"
+        raise ContractError(msg) from error
     last = after
-    for record in records:
-        record_id = record.get("id") if isinstance(record, dict) else None
-        if type(record_id) is not int:
-            msg = f"{what}: a record has no numeric id ({orjson.dumps(record)[:60]!r}), so it cannot be paged by"
-            raise ContractError(msg)
-        if last is not None and record_id <= last:
-            msg = f"{what}: id {record_id} follows id {last}: the server repeats a page or ignores id[gt] or order_by"
+    for head in heads:
+        if last is not None and head["id"] <= last:
+            msg = f"{what}: id {head['id']} follows id {last}: the server repeats a page or ignores id[gt] or order_by"
             raise UnorderedPageError(msg)
-        last = record_id
-    return records
+        last = head["id"]
+    return heads
 
 
 class CoupaClient:
@@ -140,6 +146,7 @@ class CoupaClient:
         self._base_url = connection.base_url.rstrip("/")
         self._settles_within = token_settles_within
         self._limiter = shared_limiter(self._base_url, requests_per_second)
+        self._prepared: tuple[Contract, Mapping[str, str], requests.PreparedRequest] | None = None
         self._session = _ReadOnlySession(f"{self._base_url}/oauth2/token")
 
     @property
@@ -159,21 +166,12 @@ class CoupaClient:
         is not there; ContractError where the server keeps answering something else than what was asked.
         """
         what = f"instance {self.instance}, {contract.resource}"
-        parameters = {
-            **query,
-            "fields": fields_parameter(contract),
-            "order_by": "id",
-            "dir": "asc",
-            "limit": PAGE_LIMIT,
-        }
-        if after is not None:
-            parameters["id[gt]"] = after
-        url = self._url(contract, parameters)
+        request = self._prepare(contract, query, after)
 
         def attempt() -> Page:
-            response = self._get(url, contract, what)
+            response = self._get(request, contract, what)
             if response.status_code == 404 and NO_MATCH not in response.text.lower():
-                response = self._ask_again(url, contract, what)
+                response = self._ask_again(request, contract, what)
             body = b"[]" if response.status_code == 404 else response.content
             return Page(body, read_page(body, after, what), _server_date(response, what))
 
@@ -183,27 +181,37 @@ class CoupaClient:
             msg = f"{error} (asked {self.policy.attempts} times); nothing of this page is kept, report it to the vendor"
             raise ContractError(msg) from error
 
-    def _ask_again(self, url: str, contract: Contract, what: str) -> requests.Response:
+    def _ask_again(self, request: requests.PreparedRequest, contract: Contract, what: str) -> requests.Response:
         """Tell an empty list's 404 from a missing resource's and from a passing one.
 
         Without filters a resource that is there shows a record, or says that none matches; one that is not licensed
         does neither. Then the question is repeated, so that a single stray 404 does not end a list early.
         """
-        probe = self._get(self._url(contract, {"fields": '["id"]', "limit": 1}), contract, what)
+        parameters = urlencode({"fields": '["id"]', "limit": 1})
+        unfiltered = f"{self._base_url}/api/{contract.resource}?{parameters}"
+        probe = self._get(self._session.prepare_request(requests.Request("GET", unfiltered)), contract, what)
         if probe.status_code == 404 and NO_MATCH not in probe.text.lower():
             msg = (
                 f"{what}: answers 404 even without filters ({shown_body(probe)}): not licensed, or not part of this "
                 "release; ask the customer's administrator, or take the feed off this engagement"
             )
             raise ResourceMissingError(msg)
-        return self._get(url, contract, what)
+        return self._get(request, contract, what)
 
-    def _url(self, contract: Contract, parameters: Mapping[str, object]) -> str:
-        return f"{self._base_url}/api/{contract.resource}?{urlencode(parameters)}"
+    def _prepare(self, contract: Contract, query: Mapping[str, str], after: int | None) -> requests.PreparedRequest:
+        """Prepare a list call; `fields`, two thousand characters, is encoded once for all pages of a list."""
+        if self._prepared is None or self._prepared[0] is not contract or self._prepared[1] != query:
+            settings = {"fields": fields_parameter(contract), "order_by": "id", "dir": "asc", "limit": PAGE_LIMIT}
+            url = f"{self._base_url}/api/{contract.resource}?{urlencode({**query, **settings})}"
+            self._prepared = contract, dict(query), self._session.prepare_request(requests.Request("GET", url))
+        request = self._prepared[2].copy()
+        if after is not None:
+            request.url = f"{request.url}&{urlencode({'id[gt]': after})}"
+        return request
 
-    def _get(self, url: str, contract: Contract, what: str) -> requests.Response:
+    def _get(self, request: requests.PreparedRequest, contract: Contract, what: str) -> requests.Response:
         """Return an answer of 200 or 404."""
-        response = self._get_with_token(url, what)
+        response = self._get_with_token(request, what)
         if response.status_code in (200, 404):
             return response
         if response.status_code == 403:
@@ -215,13 +223,13 @@ class CoupaClient:
         )
         raise ContractError(msg)
 
-    def _get_with_token(self, url: str, what: str) -> requests.Response:
+    def _get_with_token(self, request: requests.PreparedRequest, what: str) -> requests.Response:
         """Send a GET; a young token's 401 is repeated with the same token, an older one's once with a new token."""
         renewed = False
         wait = min(1.0, self.policy.first_wait)
         while True:
             token = _tokens.get(self.connection, self._fetch_token)
-            request = self._session.prepare_request(requests.Request("GET", url, auth=_Bearer(token.text)))
+            request.headers["Authorization"] = f"Bearer {token.text}"
             self._limiter.wait()
             response = send_once(self._session, request, self.policy, what)
             if response.status_code != 401:
@@ -248,9 +256,9 @@ class CoupaClient:
             "client_secret": connection.client_secret,
             "scope": " ".join(connection.scopes),
         }
-        asked = requests.Request("POST", self._session.token_url, data=form, auth=_no_auth)
+        asked = self._session.prepare_request(requests.Request("POST", self._session.token_url, data=form))
         self._limiter.wait()
-        response = send_once(self._session, self._session.prepare_request(asked), self.policy, what)
+        response = send_once(self._session, asked, self.policy, what)
         if response.status_code == 200:
             return _read_token(response, what)
         if response.status_code == 404:
@@ -275,6 +283,7 @@ class _ReadOnlySession(requests.Session):
     def __init__(self, token_url: str) -> None:
         super().__init__()
         self.token_url = token_url
+        adopt_environment(self, token_url)
         self.headers.update({"Accept": "application/json", "User-Agent": "hypercare"})
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own
@@ -283,21 +292,6 @@ class _ReadOnlySession(requests.Session):
             msg = f"{request.method} {request.url} would write: customers' instances are only read"
             raise PermanentError(msg)
         return super().send(request, **options)
-
-
-class _Bearer(requests.auth.AuthBase):
-    """The token's header; given per request, so that no .netrc file takes its place."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.text}"
-        return request
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 @dataclass(frozen=True)

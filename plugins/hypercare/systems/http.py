@@ -108,6 +108,14 @@ def request_with_retries(attempt: Callable[[], T], policy: RequestPolicy, what: 
     )(attempt)
 
 
+def adopt_environment(session: requests.Session, url: str) -> None:
+    """Set a session's proxies and certificates for an address from the environment, once; .netrc files are ignored."""
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies.update(found["proxies"])
+    session.verify = found["verify"]
+    session.trust_env = False
+
+
 def send_once(
     session: requests.Session, request: requests.PreparedRequest, policy: RequestPolicy, what: str
 ) -> requests.Response:
@@ -121,7 +129,6 @@ def send_once(
             request,
             timeout=(policy.connect_timeout, policy.read_timeout),
             allow_redirects=False,
-            **session.merge_environment_settings(request.url or "", {}, None, None, None),
         )
     except UNUSABLE_ADDRESS as error:
         msg = f"{what}: {error}; correct the connection's address or credentials"

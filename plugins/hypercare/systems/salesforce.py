@@ -112,7 +112,7 @@ class SalesforceReader:
 
 
 def open_salesforce(settings: Settings, policy: RequestPolicy | None = None) -> SalesforceReader:
-    """Return a reader of the org that this installation's connection leads to; it opens nothing before its first call."""
+    """Return a reader of the org that the settings name; nothing is opened before its first call."""
 
     def connect() -> SalesforceClient:
         return open_client(settings, policy)

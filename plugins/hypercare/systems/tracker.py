@@ -179,7 +179,7 @@ def _read_rows(sheet: Sheet, header: _Header, mapping: TrackerMapping, place: st
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     seen: dict[str, str] = {}
-    for cells in sheet.rows(first=header.row + 1):
+    for cells in sheet.rows(first=header.row + 1, columns=max(header.places.values())):
         standing = {cell.column: cell for cell in cells if not cell.is_blank}
         entries = {name: standing[place] for name, place in header.places.items() if place in standing}
         if not set(entries) - {"id"}:

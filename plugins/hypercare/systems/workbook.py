@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ParserCreate
 
 import openpyxl
 from defusedxml.common import DefusedXmlException
@@ -94,12 +95,15 @@ class Sheet:
         self._file = file
         self._columns = columns
 
-    def rows(self, first: int = 1, last: int | None = None) -> Iterator[list[Cell]]:
-        """Yield the rows from `first` to `last`, hidden ones too, each with its cells that are not empty."""
+    def rows(self, first: int = 1, last: int | None = None, columns: int | None = None) -> Iterator[list[Cell]]:
+        """Yield the rows from `first` to `last`, hidden ones too, each with its cells that are not empty.
+
+        `columns`: how many from the left are looked at; None: as many as the limits allow.
+        """
         with _reporting_damage(self._file):
             # A workbook may claim any size for its sheet, and rows and columns are filled up to it.
             self._sheet.reset_dimensions()
-            for row in self._sheet.iter_rows(min_row=first, max_row=last, max_col=self._columns):
+            for row in self._sheet.iter_rows(min_row=first, max_row=last, max_col=columns or self._columns):
                 yield [
                     Cell(cell.row, cell.column, cell.value, cell.data_type) for cell in row if cell.value is not None
                 ]
@@ -108,22 +112,33 @@ class Sheet:
         """Return the sheet's merged cells; raise ContractError where its rows stand in disorder."""
         found: list[MergedCells] = []
         last = 0
-        # openpyxl tells a streamed sheet's merged cells nowhere, and skips rows that do not ascend.
+
+        def note(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal last
+            kind = tag.rpartition(":")[2]
+            if kind == "mergeCell":
+                left, top, right, bottom = (int(bound or 0) for bound in range_boundaries(attributes["ref"]))
+                found.append(MergedCells(attributes["ref"], left, top, right, bottom))
+            elif kind == "row":
+                number = int(attributes.get("r") or last + 1)
+                if number <= last:
+                    msg = f"row {number} follows row {last}"
+                    raise ValueError(msg)
+                last = number
+
+        # openpyxl tells a streamed sheet's merged cells nowhere, and skips rows that do not ascend. Expat builds no
+        # tree; document types, the way to its known attacks, are refused.
+        parser = ParserCreate()
+        parser.StartElementHandler = note
+        parser.StartDoctypeDeclHandler = _refuse_declaration
         with _reporting_damage(self._file), self._archive.open(self._sheet._worksheet_path) as part:
-            for _, element in iterparse(part):
-                tag = element.tag.rpartition("}")[2]
-                if tag == "mergeCell":
-                    name = element.get("ref", "")
-                    left, top, right, bottom = (int(bound or 0) for bound in range_boundaries(name))
-                    found.append(MergedCells(name, left, top, right, bottom))
-                elif tag == "row":
-                    number = int(element.get("r") or last + 1)
-                    if number <= last:
-                        msg = f"row {number} follows row {last}"
-                        raise ValueError(msg)
-                    last = number
-                    element.clear()
+            parser.ParseFile(part)
         return found
+
+
+def _refuse_declaration(*_: object) -> None:
+    msg = "it declares a document type"
+    raise ValueError(msg)
 
 
 @contextmanager

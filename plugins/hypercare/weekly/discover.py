@@ -69,7 +69,7 @@ def refresh_engagements(runtime: Runtime, as_of: datetime) -> None:
     faults = [Fault(name, "engagements", "engagement", words, (name,)) for name, words in found.problems]
     names = {fault.subject for fault in faults} | {fault.subject for fault in open_faults(runtime.engine)}
     record_faults(runtime.engine, as_of, faults, checked=names, causes=["engagement"])
-    record_engagements(runtime.engine, found.engagements, as_of)
+    record_engagements(runtime.engine, found.engagements, as_of, [row["id"] for row in found.rows])
 
 
 def due_weeks(

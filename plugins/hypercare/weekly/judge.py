@@ -10,7 +10,7 @@ from hypercare.business_calendar import holidays_between
 from hypercare.errors import HypercareError
 from hypercare.gate import judge_exit
 from hypercare.ledger.decisions import read_action_items, record_action_items, record_decision
-from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
 from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.roster import read_engagements
 from hypercare.ledger.waivers import read_waivers
@@ -93,5 +93,14 @@ def judge(
     ]
     feeds = revisions[through].evidence.feeds
     return judge_exit(
-        engagement, weeks, items, feeds, policy, as_of, waivers=waivers, holidays=holidays, through=through
+        engagement,
+        weeks,
+        items,
+        feeds,
+        policy,
+        as_of,
+        waivers=waivers,
+        flows=read_flows(runtime.engine, revisions[through].key),
+        holidays=holidays,
+        through=through,
     )

@@ -136,7 +136,7 @@ def test_only_records_in_the_mapped_stages_are_read(org: StandIn, tmp_path: Path
         ("Time_Zone__c", "../etc/passwd", ["Time_Zone__c", "no such time zone"]),
         ("Time_Zone__c", None, ["Time_Zone__c (time zone) is blank", "fill it in"]),
         ("Go_Live_Date__c", None, ["Go_Live_Date__c (go live) is blank"]),
-        ("Coupa_Instances__c", " , ,", ["Coupa_Instances__c is ','", "coupa_<instance>"]),
+        ("Coupa_Instances__c", " , ,", ["Coupa_Instances__c is ', ,'", "coupa_<instance>"]),
         ("Coupa_Instances__c", None, ["Coupa_Instances__c (instances) is blank"]),
         ("Coupa_Instances__c", "https://acme.coupahost.com", ["'https://acme.coupahost.com' names no instance"]),
         ("Payment_Cadence__c", "fortnightly", ["'fortnightly'", "weekly, semi-monthly, monthly"]),
@@ -334,6 +334,10 @@ def test_a_jwt_logs_in_where_there_is_no_consumer_secret(org: StandIn):
     key = PRIVATE_KEY.replace("\n", "\\n")  # as it stands in a connection written as JSON by hand
     client = org.client(consumer_secret="", private_key=key, domain="login")
     assert client.query("SELECT Id FROM ICM__c", "x") == []
+
+
+def test_a_gateway_needs_no_domain(org: StandIn):
+    assert org.client(domain="").query("SELECT Id FROM ICM__c", "x") == []
 
 
 def test_client_credentials_come_first(org: StandIn):

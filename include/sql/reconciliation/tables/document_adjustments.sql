@@ -4,7 +4,8 @@
 --   (discounts, credits, taxes, adjustments); where it has none of its own, the credit notes that a payment
 --   which did not fail allocated to it, and the discount and adjustment that completed payments took. amount:
 --   of the document's size, positive lowers it. A credit lowers both sides of it, the invoice and the credit
---   note; a credit note that has entries or payments of its own is settled by those.
+--   note; a credit note that has entries or payments of its own is settled by those, and one that is marked
+--   paid without any was used up then.
 
 with own as (
     select
@@ -19,11 +20,11 @@ with own as (
 allocations as (
     select
         payable_allocations.id,
-        any_value(payable_allocations.source_transaction_from_id) as from_id,
-        any_value(payable_allocations.source_transaction_to_id) as to_id,
-        any_value(payable_allocations.payable_from_amount) as from_amount,
-        any_value(payable_allocations.payable_to_amount) as to_amount,
-        any_value(
+        min(payable_allocations.source_transaction_from_id) as from_id,
+        min(payable_allocations.source_transaction_to_id) as to_id,
+        min(payable_allocations.payable_from_amount) as from_amount,
+        min(payable_allocations.payable_to_amount) as to_amount,
+        min(
             coalesce(local_date(payable_allocations.created_at), released_payments.released_on)
         ) as entered_on
     from payable_allocations
@@ -42,6 +43,38 @@ credits as (
     from allocations
     inner join documents on 'invoice:' || allocations.from_id = documents.key
     where documents.is_credit_note
+),
+
+used as (
+    select
+        credits.from_key as document_key,
+        credits.entered_on,
+        abs(credits.from_amount) as amount
+    from credits
+    where
+        credits.from_key not in (select document_entries.document_key from document_entries)
+        and credits.from_key not in (
+            select payment_lines.document_key from payment_lines
+            where payment_lines.document_key is not null
+        )
+),
+
+used_up as (
+    select
+        documents.key as document_key,
+        documents.paid_on as entered_on,
+        documents.size - coalesce(sum(used.amount), 0) as amount
+    from documents
+    left join used on documents.key = used.document_key
+    where
+        documents.is_credit_note
+        and documents.is_paid
+        and documents.key not in (select document_entries.document_key from document_entries)
+        and documents.key not in (
+            select payment_lines.document_key from payment_lines
+            where payment_lines.document_key is not null
+        )
+    group by documents.key, documents.paid_on, documents.size
 ),
 
 taken as (
@@ -80,17 +113,19 @@ where
     )
 union all
 select
-    from_key as document_key,
+    document_key,
     'credit' as category,
     entered_on,
-    abs(from_amount) as amount
-from credits
-where
-    credits.from_key not in (select document_entries.document_key from document_entries)
-    and credits.from_key not in (
-        select payment_lines.document_key from payment_lines
-        where payment_lines.document_key is not null
-    )
+    amount
+from used
+union all
+select
+    document_key,
+    'credit' as category,
+    entered_on,
+    amount
+from used_up
+where amount > 0
 union all
 select
     document_key,
