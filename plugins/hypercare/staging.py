@@ -7,7 +7,9 @@ page without asking for it again, and two tries that overlap for a while never c
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,8 @@ CheckLease = Callable[[], None]
 PAGE_NAME = re.compile(r"pass-(?P<pass>\d+)/page-\d+-after-(?P<after>\d+)-(?P<digest>[0-9a-f]{16})\.json$")
 DUCKDB_SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "1GB"}
 """Reading one JSON array is the work of one thread; other instances use the other cores."""
+TYPING_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""No more files are typed at once than there are cores: more would only take memory."""
 
 
 def no_lease() -> None:
@@ -227,7 +231,7 @@ def _read_staged(
 
 def type_pages(contract: Contract, owner: str, joined: JoinedPages) -> TypedFile:
     """Write the joined pages as Parquet beside them. Raises ContractError where they cannot be read at all."""
-    with duckdb.connect(config=DUCKDB_SETTINGS) as connection:
+    with TYPING_SLOTS, duckdb.connect(config=DUCKDB_SETTINGS) as connection:
         connection.execute("set temp_directory = $folder", {"folder": str(joined.path.parent)})
         try:
             target = joined.path.with_name("part.parquet")

@@ -96,8 +96,8 @@ def write_typed(
     """
     connection.execute("set TimeZone = 'UTC'")
     if superseded:
-        connection.execute("create or replace temp table superseded as select unnest($places) as place",
-                           {"places": list(superseded)})  # fmt: skip
+        places = {"places": list(superseded)}
+        connection.execute("create or replace temp table superseded as select unnest($places) as place", places)
     shaped = _without_superseded(_shaped(contract, source, largest_record), superseded)
     try:
         rows = _copy(connection, contract, shaped, target, _strict_cast)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import records as wire
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from reconciling import bill, books, day, entry, pay, report
 
@@ -208,6 +208,22 @@ def test_a_credit_applied_through_a_payment_lowers_both_documents(tmp_path: Path
     assert judged.offending("paid_what_was_approved") == judged.offending("both_sides_agree") == {}
 
 
+def test_a_credit_note_marked_paid_without_a_payment_was_used_up(tmp_path: Path) -> None:
+    invoices = [
+        bill(1, shows=[entry(5, "70.00", "3-11")], lines=[entry(6, "30.00", "3-11", "credit")], paid=True),
+        bill(2, "-30.00", is_credit_note=True, document_type="Credit Note", paid=True, seen="3-11"),
+    ]
+    with books(tmp_path, {"invoices": invoices, "payments": [pay(1, "70.00")]}) as open_books:
+        judged = open_books.judge("3-11")
+    assert judged.found.exceptions == ()
+    assert amounts(judged.found.roll_forward[0]) == {
+        "opening": "70.00",
+        "paid": "70.00",
+        "closing": "0.00",
+        "difference": "0.00",
+    }
+
+
 def test_a_discount_taken_by_the_payment_is_an_adjustment(tmp_path: Path) -> None:
     detail = wire.payment_detail(1, transaction_total="100.00", discount_total="2.00", payment_total="98.00")
     records = {"invoices": [bill(1, paid=True)], "payments": [pay(1, "98.00", payment_details=[detail])]}
@@ -371,11 +387,13 @@ def expect(history: Iterable[Story], week: int) -> dict[tuple[str, str], tuple[i
 
 
 HISTORIES = st.lists(stories(), min_size=1, max_size=8)
+TOLERANCE = Decimal("0.01")
 SETTINGS = settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Phase.explicit, Phase.generate],  # shrinking over Parquet takes minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
 
@@ -400,10 +418,12 @@ def test_it_closes_for_every_history(history: list[Story]) -> None:
 
 
 @SETTINGS
-@given(history=HISTORIES.filter(lambda history: any(story.payments for story in history)), data=st.data())
+@given(history=HISTORIES, data=st.data())
 def test_a_dropped_or_doubled_payment_breaks_it_and_is_named(history: list[Story], data: st.DataObject) -> None:
     first, last = write(history)
-    victim = data.draw(st.sampled_from(last["payments"]))
+    victims = [payment for payment in last["payments"] if Decimal(payment["pay-to-total"]) > TOLERANCE]
+    assume(victims)
+    victim = data.draw(st.sampled_from(victims))
     doubled = data.draw(st.booleans())
     payments = [payment for payment in last["payments"] if payment is not victim]
     if doubled:
@@ -427,4 +447,3 @@ def test_a_dropped_or_doubled_payment_breaks_it_and_is_named(history: list[Story
     assert name in words
     assert amount in words
     assert ("is not shown on" in words) if doubled else ("no completed payment backs" in words)
-

@@ -1,7 +1,8 @@
 -- table: week_facts
 -- number: 7
 -- definition: One row about the week, apart from the checks. settled_runs: payment batches of which the last
---   payment became final in the week (a payment without a batch is its own). activity: anything was released,
+--   payment became final in the week (a payment without a batch is its own); without Coupa Pay, days of the week
+--   on which the ERP's payments are shown on documents: each stands for a run. activity: anything was released,
 --   in flight beyond its days, or due and unpaid at the week's end; for documents that are not paid through
 --   Coupa Pay a payment shown in the week stands for a release. first_payment_released and
 --   first_invoice_exported: whenever that was.
@@ -49,11 +50,25 @@ due as (
         and documents.size - coalesce(settled.amount, 0) - coalesce(adjusted.amount, 0) > $tolerance
 ),
 
+settlements as (
+    select
+        run,
+        settled_on
+    from runs
+    union all
+    select distinct
+        'payments of ' || shown_on as run,
+        shown_on as settled_on
+    from document_payments
+    cross join engagement
+    where document_payments.comparison = 'own' and not engagement.has_coupa_pay
+),
+
 counted_runs as (
     select count(*) as settled_runs
-    from runs
+    from settlements
     cross join engagement
-    where runs.settled_on between engagement.week_monday and engagement.week_sunday
+    where settlements.settled_on between engagement.week_monday and engagement.week_sunday
 ),
 
 active_payments as (
