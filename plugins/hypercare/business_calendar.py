@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,6 +15,7 @@ from hypercare.errors import ConfigurationError
 
 OPENS, CLOSES = time(9), time(17)
 """Opening hours taken for business hours; this product's choice, since the published KPIs do not define theirs."""
+ISO_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class BusinessCalendar:
         return day.weekday() < 5 and day not in self._holidays(day.year)
 
     def add_business_days(self, day: date, count: int) -> date:
-        """Return the date that many business days after `day`; 0 gives `day` itself. ValueError for a negative count."""
+        """Return the date that many business days after `day`; 0 gives `day` itself.
+
+        Raises ValueError for a negative count.
+        """
         if count < 0:
             msg = f"{count} business days after {day}: count forward only"
             raise ValueError(msg)
@@ -65,6 +70,8 @@ def _holidays_of(country: str, year: int) -> frozenset[date]:
         return frozenset()
     name, _, subdivision = country.partition("-")
     try:
+        if not ISO_COUNTRY.fullmatch(name):
+            raise NotImplementedError
         return frozenset(holidays.country_holidays(name, subdiv=subdivision or None, years=year))
     except NotImplementedError as error:
         msg = f"holiday calendar {country!r} is not known: write an ISO country, or country-subdivision (US-CA)"

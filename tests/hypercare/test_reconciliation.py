@@ -15,7 +15,8 @@ from reconciling import CHECKS, POLICY, bill, books, day, entry, pay, report, we
 
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import Cadence, ErpLeg, FeedHealth, FeedState, Verdict
-from hypercare.reconciliation import CurrencyTotal, FeedNeed, load_checks, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation import CurrencyTotal, load_checks, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation_checks import FeedNeed
 
 FOLDER = wire.ROOT / "include" / "sql" / "reconciliation"
 NO_COUPA_PAY = wire.engagement(products=frozenset())
@@ -279,6 +280,7 @@ class TestFacts:
         records = {"invoices": [bill(1, **PAID)]}
         facts = self.facts(tmp_path, records, "3-4", "3-11", "3-18", who=NO_COUPA_PAY)
         assert [one.activity for one in facts] == [False, True, False]
+        assert [one.settled_runs for one in facts] == [0, 1, 0]
 
     def test_the_first_release_and_the_first_export_are_local_dates_whenever_they_were(self, tmp_path: Path) -> None:
         records = {

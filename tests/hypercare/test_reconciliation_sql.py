@@ -91,6 +91,32 @@ class TestPaidWhatWasApproved:
         assert judged.offending(self.CHECK) == {}
         assert judged.check(self.CHECK).value == Decimal("70.00")
 
+    @pytest.mark.parametrize(
+        ("amount_due", "shows", "payments", "is_fine"),
+        [
+            ("80.00", [], [pay(1, "80.00")], True),  # 20.00 of taxes are withheld
+            ("80.00", [], [pay(1, "81.00")], False),
+            ("60.00", [entry(5, "40.00", "3-11")], [pay(1, "40.00"), pay(2, "60.00", ended="3-12")], True),
+            ("60.00", [], [pay(1, "40.00"), pay(2, "60.00", ended=None, released="3-9")], True),
+            ("0.00", [entry(5, "100.00", "3-11")], [pay(1)], True),
+            ("0.00", [], [pay(1, "101.00")], False),
+        ],
+    )
+    def test_an_amount_due_is_less_taxes_or_less_payments(
+        self, tmp_path: Path, amount_due: str, shows: list[Any], payments: list[Any], is_fine: bool
+    ) -> None:
+        records = {"invoices": [bill(1, amount_due=amount_due, shows=shows)], "payments": payments}
+        with books(tmp_path, records) as open_books:
+            judged = open_books.judge("3-11")
+        assert (judged.offending(self.CHECK) == {}) is is_fine
+
+    def test_failed_payments_do_not_count(self, tmp_path: Path) -> None:
+        failed = pay(1, released="3-9", status="completed_with_errors")
+        payments = [failed, pay(2, "40.00"), pay(3, "60.00", released="3-11", ended="3-12")]
+        with books(tmp_path, {"invoices": [bill(1)], "payments": payments}) as open_books:
+            judged = open_books.judge("3-11")
+        assert (judged.rows(self.CHECK), judged.offending(self.CHECK)) == (2, {})
+
     def test_the_tolerance_is_a_cent(self, tmp_path: Path) -> None:
         records = {"invoices": [bill(1, "99.99"), bill(2, "99.98")], "payments": [pay(1), pay(2, to=2)]}
         with books(tmp_path, records) as open_books:
@@ -327,6 +353,12 @@ class TestBothSidesAgree:
         assert judged.offending(self.CHECK) == judged.offending("roll_forward") == {}
         assert judged.found.roll_forward[0].closing == Decimal("100.00")
 
+    def test_an_entry_dated_back_offends_in_the_week_of_its_entry(self, tmp_path: Path) -> None:
+        back = {**entry(5, "100.00", "3-4"), "created-at": at("3-11")}
+        with books(tmp_path, {"invoices": [bill(1, shows=[back])], "payments": []}) as open_books:
+            weeks = [week for week in ("3-4", "3-11") if open_books.judge(week).offending(self.CHECK)]
+        assert weeks == ["3-11"]
+
     def test_a_void_after_the_payment_offends_in_the_week_of_the_void(self, tmp_path: Path) -> None:
         voided = {"invoices": [bill(1, **{**PAID, "status": "voided"}, seen="3-18")]}
         with books(tmp_path, healthy(), voided, as_of="3-23") as open_books:
@@ -493,6 +525,17 @@ class TestErrorsResolved:
             first, second = open_books.judge("3-11"), open_books.judge("3-18")
         assert (first.rows(self.CHECK), first.offending(self.CHECK)) == (1, {})
         assert second.rows(self.CHECK) == 0
+        in_time = pay(2, released="3-11", ended="3-13", status="completed_with_errors")
+        again = tmp_path / "again"
+        again.mkdir()
+        with books(
+            again,
+            {"payments": [in_time]},
+            {"payments": [pay(2, released="3-11", ended="3-16")]},
+            as_of="3-23",
+        ) as open_books:
+            weeks = [open_books.judge(week).rows("details_add_up") for week in ("3-11", "3-16")]
+        assert weeks == [1, 0]
 
     def test_a_payment_returned_after_its_success_offends_in_the_week_of_the_return(self, tmp_path: Path) -> None:
         returned = {"payments": [pay(1, status="completed_with_errors", ended="3-18")]}
@@ -523,6 +566,12 @@ class TestErpLeg:
         assert weeks["3-16"].offending(self.CHECK) == {
             "payment:acme/1": "payment acme/1 of 100.00 USD, completed 2026-03-13, is not marked exported"
         }
+
+    def test_an_invoice_that_was_voided_before_its_export_need_not_be(self, tmp_path: Path) -> None:
+        voided = {"invoices": [bill(1, exported=False, status="voided", seen="3-5")]}
+        with books(tmp_path, {"invoices": [bill(1, exported=False)]}, voided) as open_books:
+            judged = open_books.judge("3-3")
+        assert (judged.rows(self.CHECK), judged.offending(self.CHECK)) == (0, {})
 
     def test_a_later_export_clears_it_in_its_week(self, tmp_path: Path) -> None:
         late = {"payments": [pay(1, exported=False)]}

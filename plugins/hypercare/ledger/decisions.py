@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from hypercare.canonical import digest, plain
 from hypercare.errors import ContractError
@@ -69,7 +70,7 @@ def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
     """Return the decision on the latest judged week of every engagement, by engagement id."""
     query = (
         select(tables.decisions)
-        .distinct(tables.decisions.c.engagement)
+        .ext(distinct_on(tables.decisions.c.engagement))
         .order_by(tables.decisions.c.engagement, tables.decisions.c.week.desc(), tables.decisions.c.sequence.desc())
     )
     with engine.connect() as connection:

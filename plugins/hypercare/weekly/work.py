@@ -69,11 +69,17 @@ def plan_batches(
     """Spread work over at most `count` batches, heaviest component first, each into the lightest batch.
 
     Engagements that share an instance stay together, so that an instance is pulled once. `weights` gives each
-    instance's rows of earlier pulls; unknown ones weigh 1. Engagements without work are left out.
+    instance's rows of earlier pulls; unknown ones weigh 1. Engagements without work are left out. Raises ValueError for
+    work of an engagement that is not among `engagements`.
     """
     busy = {item.engagement for item in items}
+    unknown = busy - {engagement.id for engagement in engagements}
+    if unknown:
+        msg = f"work for engagements that nobody has: {', '.join(sorted(unknown))}"
+        raise ValueError(msg)
     components = _connected([engagement for engagement in engagements if engagement.id in busy])
-    loads = [(sum(weights.get(name, 1) for name in _instances(group)), group) for group in components]
+    # At least 1, else whatever weighs nothing would pile up in one batch and leave others empty.
+    loads = [(max(1, sum(weights.get(name, 1) for name in _instances(group))), group) for group in components]
     bins: list[tuple[int, list[Engagement]]] = [(0, []) for _ in range(min(count, len(loads)))]
     for weight, group in sorted(loads, key=lambda load: (-load[0], load[1][0].name)):
         lightest = min(range(len(bins)), key=lambda index: (bins[index][0], index))

@@ -183,8 +183,7 @@ def test_a_digest_is_the_same_before_and_after_the_database(
     judgement = make_judgement(reasons=(words,), state=ExitState.IN_CYCLE, policy_version=words)
     inputs = {"value": value, "words": words, "at": as_of}
     decide(ledger_engine, judgement, as_of=as_of, inputs=inputs)
-    same_instant = {**inputs, "at": as_of.astimezone(UTC), "value": value + 0 if abs(value) < 10**9 else value}
-    assert digest(inputs) == digest({**same_instant, "value": value})
+    assert digest(inputs) == digest({**inputs, "at": as_of.astimezone(UTC)})
     with ledger_engine.connect() as connection:
         row = connection.execute(select(tables.decisions).order_by(tables.decisions.c.sequence.desc()).limit(1)).one()
         link = connection.execute(select(tables.chain).where(tables.chain.c.sequence == row.sequence)).one()

@@ -142,13 +142,14 @@ def test_batches_that_record_at_once_do_not_disturb_each_other(ledger_engine: En
     subjects = [f"instance-{number:02d}" for number in range(12)]
     shared = replace(PULL, subject="shared")
 
-    def record(subject: str) -> None:
-        found = [replace(PULL, subject=subject), shared]
+    def record(number: int) -> None:
+        # Each in another order, as two batches that meet in the middle.
+        found = [replace(PULL, subject=subject) for subject in (*subjects[number:], *subjects[:number])]
         for as_of in (MONDAY, TUESDAY):
-            record_faults(ledger_engine, as_of, found, checked=[subject, "shared"], causes=["pull"])
+            record_faults(ledger_engine, as_of, [*found, shared], checked=[*subjects, "shared"], causes=["pull"])
 
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(record, subjects))
+        list(pool.map(record, range(12)))
     assert [fault.subject for fault in open_faults(ledger_engine)] == [*subjects, "shared"]
     assert len(new_faults(ledger_engine, MONDAY)) == 13
     assert new_faults(ledger_engine, TUESDAY) == []

@@ -50,8 +50,11 @@ def wait_for_blocked(engine: Engine) -> None:
     )
     pause = threading.Event()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while connection.execute(blocked).scalar_one() == 0:
+        for _ in range(1000):
+            if connection.execute(blocked).scalar_one():
+                return
             pause.wait(0.01)
+    pytest.fail("nobody waits for anybody")
 
 
 def test_holding_keeps_a_taker_out_until_the_commit(ledger_engine: Engine) -> None:

@@ -10,6 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.types import TypeEngine
 
 from hypercare.errors import ConfigurationError
 from hypercare.ledger import tables
@@ -38,10 +39,16 @@ def test_a_missing_column_would_be_noticed(ledger_engine: Engine) -> None:
     assert len(differences(ledger_engine)) == 2
 
 
-def test_comments_are_those_of_the_code(ledger_engine: Engine) -> None:
+def test_comments_and_types_are_those_of_the_code_to_the_letter(ledger_engine: Engine) -> None:
+    """Alembic's comparison leaves out comments of columns and the scale of numbers."""
+
+    def say(kind: TypeEngine[object]) -> str:
+        return str(kind.compile(dialect=ledger_engine.dialect))
+
     for table in tables.metadata.sorted_tables:
-        found = {column["name"]: column["comment"] for column in inspect(ledger_engine).get_columns(table.name)}
-        assert found == {column.name: column.comment for column in table.columns}
+        columns = inspect(ledger_engine).get_columns(table.name)
+        found = {column["name"]: (say(column["type"]), column["comment"]) for column in columns}
+        assert found == {column.name: (say(column.type), column.comment) for column in table.columns}
 
 
 def test_migrating_again_changes_nothing(ledger_engine: Engine, ledger_url: str) -> None:
@@ -65,6 +72,7 @@ def test_processes_that_migrate_at_once_all_succeed(postgres: EmbeddedPostgres) 
     assert differences(open_engine(url)) == []
     with open_engine(url).connect() as connection:
         assert connection.execute(text("select count(*) from pg_locks where locktype = 'advisory'")).scalar_one() == 0
+    open_engine(url).dispose()
 
 
 def test_a_ledger_of_a_later_release_is_refused(ledger_engine: Engine, ledger_url: str) -> None:

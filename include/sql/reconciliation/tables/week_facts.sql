@@ -1,10 +1,10 @@
 -- table: week_facts
 -- number: 7
 -- definition: One row about the week, apart from the checks. settled_runs: payment batches of which the last
---   payment became final in the week (a payment without a batch is its own); without Coupa Pay, days of the week
---   on which the ERP's payments are shown on documents: each stands for a run. activity: anything was released,
---   in flight beyond its days, or due and unpaid at the week's end; for documents that are not paid through
---   Coupa Pay a payment shown in the week stands for a release. first_payment_released and
+--   payment became final in the week (a payment without a batch is its own); without Coupa Pay, days of the
+--   week on which the ERP's payments are shown on documents: each stands for a run. activity: anything was
+--   released, in flight beyond its days, or due and unpaid at the week's end; for documents that are not paid
+--   through Coupa Pay a payment shown in the week stands for a release. first_payment_released and
 --   first_invoice_exported: whenever that was.
 
 with runs as (
@@ -52,13 +52,13 @@ due as (
 
 settlements as (
     select
-        run,
-        settled_on
+        settled_on,
+        run
     from runs
     union all
     select distinct
-        'payments of ' || shown_on as run,
-        shown_on as settled_on
+        document_payments.shown_on as settled_on,
+        'payments of ' || document_payments.shown_on as run
     from document_payments
     cross join engagement
     where document_payments.comparison = 'own' and not engagement.has_coupa_pay
