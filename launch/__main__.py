@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -18,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hypercare.errors import HypercareError
 from hypercare.ledger.database import migrate, open_engine
 from hypercare.ledger.embedded import EmbeddedPostgres
 from hypercare.verdicts import read_standings
@@ -42,7 +42,7 @@ def play(
     """Play five weeks of hypercare through Airflow's scheduler, against the sandbox."""
     state = State.default()
     refuse_other_world(state, f"{data.resolve().name} {weeks}" if data else "demo")
-    with postgres_running(state) as server, components_of(state) as components:
+    with told_errors(), postgres_running(state) as server, components_of(state) as components:
         port = free_port(8900)
         world = ["--data", str(data.resolve()), "--weeks", weeks] if data else ["--world", "demo"]
         trackers = state.path("trackers", "x").parent
@@ -57,6 +57,8 @@ def play(
             "HYPERCARE_SCHEDULED": "false",
             "HYPERCARE_ALLOW_TEST_INSTANCES": "true",
             "HYPERCARE_BATCHES": os.environ.get("HYPERCARE_BATCHES", "2"),
+            # The sandbox answers 25 a second; customers' instances are shared with their own integrations.
+            "HYPERCARE_COUPA_REQUESTS_PER_SECOND": "20",
             "HYPERCARE_TRACKER_URL": str(trackers),
         }
         api = start_airflow(state, server, components, extra)
@@ -81,7 +83,7 @@ def play(
 def airflow() -> None:
     """Run Airflow on real systems: connections come from the environment or a secrets backend."""
     state = State.default()
-    with postgres_running(state) as server, components_of(state) as components:
+    with told_errors(), postgres_running(state) as server, components_of(state) as components:
         api = start_airflow(state, server, components, {})
         wait_for_end(api, state)
 
@@ -90,10 +92,12 @@ def airflow() -> None:
 def clean() -> None:
     """End what is left of an earlier run and remove the state folder."""
     state = State.default()
-    if state.folder.exists():
+    if not state.folder.exists():
+        return
+    with told_errors():
         Components(state.path("components.json"), state.path("logs"), {}).end_leftovers()
         EmbeddedPostgres(state.path("postgres")).stop()
-        shutil.rmtree(state.folder)
+        state.remove()
 
 
 def refuse_other_world(state: State, world: str) -> None:
@@ -103,6 +107,19 @@ def refuse_other_world(state: State, world: str) -> None:
         console.print(f"{state.folder} holds the world {played!r}; run `make clean` before playing {world!r}.")
         raise typer.Exit(2)
     file.write_text(json.dumps(world))
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Say what went wrong in its own words, without a traceback, and end with code 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("stopped")
+        raise typer.Exit(130) from None
+    except (HypercareError, RuntimeError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
 
 
 @contextmanager
@@ -124,9 +141,6 @@ def components_of(state: State) -> Iterator[Components]:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield components
-    except (KeyboardInterrupt, RuntimeError) as error:
-        console.print(f"[red]{error}[/]" if str(error) else "stopping …")
-        raise typer.Exit(1) from error
     finally:
         components.stop()
 
@@ -162,7 +176,8 @@ def start_airflow(state: State, server: EmbeddedPostgres, components: Components
 def wait_for_end(api: AirflowApi, state: State) -> None:
     """Say where the UI is, and stay until Ctrl-C."""
     console.print(f"Airflow: {api.base_url}   user: {USER}   password: {state.password()}   (Ctrl-C ends everything)")
-    threading.Event().wait()
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _own_environment(state: State) -> dict[str, str]:

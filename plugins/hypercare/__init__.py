@@ -1,1 +1,1 @@
-"""Brings newly live customers safely out of hypercare: pulls, validates, measures, reconciles and judges their weeks."""
+"""Brings newly live customers safely out of hypercare: pulls, validates, measures, reconciles and judges."""

@@ -220,10 +220,12 @@ class WeekViews:
         table = contract.tables[".".join(path)]
         parent_key = f"{contract.record_name}_id"
         levels = _levels(contract.columns, path)
-        source = f"(select instance, id as {parent_key}, unnest({levels[0]}) as item0 from {contract.feed}__last where {scoped})"
+        last = f"{contract.feed}__last where {scoped}"
+        source = f"(select instance, id as {parent_key}, unnest({levels[0]}) as item0 from {last})"
         for depth, level in enumerate(levels[1:], start=1):
             outer = f"item{depth - 1}.id as parent{depth - 1}_id"
-            source = f"(select instance, {parent_key}, {outer}, unnest(item{depth - 1}.{level}) as item{depth} from {source})"
+            inner = f"unnest(item{depth - 1}.{level}) as item{depth}"
+            source = f"(select instance, {parent_key}, {outer}, {inner} from {source})"
         item = f"item{len(levels) - 1}"
         parent = _qualify(contract, parent_key)
         enclosing = ""

@@ -30,8 +30,8 @@ class SystemConnection:
 
 def read_connection(connection_id: str) -> SystemConnection:
     """Return an Airflow connection; raise ConfigurationError saying how to make it where there is none."""
-    from airflow.sdk import BaseHook  # noqa: PLC0415 - seconds, and only tasks that go outside need it
-    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         found = BaseHook.get_connection(connection_id)

@@ -111,6 +111,6 @@ def _select(known: Sequence[Engagement], wanted: Collection[str]) -> list[Engage
 
 def _weights(runtime: Runtime) -> dict[str, int]:
     """Return each instance's rows over all its pulls: what its evidence costs to compute."""
-    query = select(tables.pulls.c.owner, func.sum(tables.pulls.c.rows)).group_by(tables.pulls.c.owner)
+    query = select(tables.pulls.c.owner, func.sum(tables.pulls.c.rows).label("rows")).group_by(tables.pulls.c.owner)
     with runtime.engine.connect() as connection:
-        return {owner: int(rows or 0) + 1 for owner, rows in connection.execute(query).tuples()}
+        return {row.owner: int(row.rows or 0) + 1 for row in connection.execute(query)}
