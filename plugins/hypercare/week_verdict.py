@@ -271,10 +271,23 @@ def _find_failure(judged: _Judged, check: CheckResult) -> _Failure | None:
         return None
     parts = [f"{count} open"] if count else []
     parts += [f"{len(late)} resolved after {judged.deadline} or undated"] if late else []
-    named = sorted(still_open | late)
-    more = f" and {len(named) - _NAMED_KEYS} more" if len(named) > _NAMED_KEYS else ""
-    names = f" ({', '.join(named[:_NAMED_KEYS])}{more})" if named else ""
-    return _Failure(f"{check.check}: {', '.join(parts)}{names}", count, clearable=not late)
+    return _Failure(
+        f"{check.check}: {', '.join(parts)}{_name_rows(rows, still_open | late)}", count, clearable=not late
+    )
+
+
+def _name_row(row: ReconciliationException) -> str:
+    """Return a row's words, with its key where they do not name the record themselves."""
+    return row.words if row.key.partition(":")[2] in row.words else f"{row.key}: {row.words}"
+
+
+def _name_rows(rows: Sequence[ReconciliationException], keys: set[str]) -> str:
+    """Return what is said of the first few rows of these keys, and how many more there are."""
+    named = {row.key: _name_row(row) for row in rows if row.key in keys}
+    if not named:
+        return ""
+    more = f"; and {len(named) - _NAMED_KEYS} more" if len(named) > _NAMED_KEYS else ""
+    return f" ({'; '.join(list(named.values())[:_NAMED_KEYS])}{more})"
 
 
 def _is_resolved(row: ReconciliationException) -> bool:

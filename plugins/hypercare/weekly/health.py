@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,30 +24,36 @@ class UnhealthyRunError(HypercareError):
 def check_run(runtime: Runtime, as_of: datetime, task_states: Mapping[str, Any]) -> list[str]:
     """Record the run, and raise UnhealthyRunError naming every new fault and broken task.
 
-    Returns, for a healthy run, the notes: faults that are known, and weeks in which no run took place.
+    Returns, for a healthy run, the notes: faults that are known or concern nothing required, and weeks in which no run
+    took place.
     """
     new = new_faults(runtime.engine, as_of)
     broken = sorted(name for name, state in task_states.items() if str(state) in BROKEN_STATES)
-    known = [fault for fault in open_faults(runtime.engine) if fault not in new]
-    notes = [f"known: {say_fault(fault)}" for fault in known]
+    others = [fault for fault in open_faults(runtime.engine) if fault not in new]
+    notes = [f"known: {line}" for line in say_faults(fault for fault in others if fault.required)]
+    notes += [f"optional: {line}" for line in say_faults(fault for fault in others if not fault.required)]
     missed = weeks_without_run(read_runs(runtime.engine), as_of)
     if missed:
         notes.append(f"weeks in which no run took place: {', '.join(str(week) for week in missed)}")
     record_run(runtime.engine, as_of, len(new))
     for note in notes:
         log.warning("%s", note)
-    problems = [f"new: {say_fault(fault)}" for fault in new] + [
-        f"task {name} is broken, see its log" for name in broken
-    ]
+    problems = [f"new: {line}" for line in say_faults(new)]
+    problems += [f"task {name} is broken, see its log" for name in broken]
     if problems:
         raise UnhealthyRunError("\n".join(["this run met something new:", *problems, *notes]))
     return notes
 
 
-def say_fault(fault: Fault) -> str:
-    """Return a fault in one line: whose, which feed, what."""
-    names = ", ".join(fault.engagements)
-    return f"{names}: {fault.feed or fault.cause} ({fault.cause}): {fault.words}"
+def say_faults(faults: Iterable[Fault]) -> list[str]:
+    """Return one line for each cause: whose, which feeds, what and what to do."""
+    causes: dict[tuple[str, str, str], list[Fault]] = {}
+    for fault in faults:
+        causes.setdefault((fault.subject, fault.cause, fault.words), []).append(fault)
+    return [
+        f"{', '.join(same[0].engagements)}: {', '.join(fault.feed for fault in same if fault.feed)} ({cause}): {words}"
+        for (_, cause, words), same in causes.items()
+    ]
 
 
 def weeks_without_run(runs: list[datetime], as_of: datetime) -> list[Week]:

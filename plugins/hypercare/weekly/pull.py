@@ -58,9 +58,11 @@ class InstancePull:
 
     @property
     def feeds(self) -> list[Contract]:
-        """The feeds that any of the engagements has, those that others refer to first."""
+        """The feeds that any of the engagements has; required ones first, so that a down instance is told by them."""
         wanted = {c.feed: c for e in self.engagements for c in applicable_feeds(e, self.runtime.contracts)}
-        return [contract for contract in wanted.values() if contract.system == "coupa"]
+        required = {feed for e in self.engagements for feed in required_feeds(self.runtime, e)}
+        own = [contract for contract in wanted.values() if contract.system == "coupa"]
+        return sorted(own, key=lambda contract: (contract.feed not in required, contract.feed))
 
     @property
     def policy(self) -> PullPolicy:

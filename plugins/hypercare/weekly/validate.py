@@ -23,14 +23,15 @@ CAUSES = {FeedState.INVALID: "invalid", FeedState.BROKEN: "broken"}
 def validate_feeds_of_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> list[str]:
     """Validate every feed that this run pulled for a batch, and record what each rule found.
 
-    Returns the files of failing rows. Faults are recorded.
+    Returns the files of failing rows. Faults are recorded. A repeated try validates all feeds again, though the first
+    validation of each stands: references are checked among the feeds at hand, and faults are recorded last.
     """
     everyone = read_engagements(runtime.engine)
     owners = [*batch.instances, *batch.engagements]
     current = [
         record
         for record in read_pulls(runtime.engine, owners, pull_id(as_of))
-        if record.pull == pull_id(as_of) and record.outcome == "published" and not record.state
+        if record.pull == pull_id(as_of) and record.outcome == "published"
     ]
     folder = runtime.settings.state_folder / "failing_rows" / pull_id(as_of)
     wanted = [_feed_pulls(runtime, record, everyone, as_of) for record in current]
