@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hypercare.canonical import plain
 from hypercare.errors import HypercareError
@@ -19,14 +22,17 @@ from hypercare.ledger import tables
 from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.contents import digest_contents
 from hypercare.ledger.database import migrate
+from hypercare.ledger.evidence import RevisionKey
 from hypercare.ledger.roster import read_engagements
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.verdicts import read_standings
 from hypercare.weekly.request import RunRequest, parse_request
 from hypercare.weekly.work import Batch
+from hypercare.weeks import Week
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console()
+# Piped into a file or another command, a table keeps its columns.
+console = Console(width=None if sys.stdout.isatty() else 220)
 
 AsOf = Annotated[str | None, typer.Option(help="Judge what is due at this instant; default: now.")]
 WeekOption = Annotated[str | None, typer.Option(help="Only this ISO week, such as 2026-W46.")]
@@ -146,35 +152,40 @@ def migrate_ledger() -> None:
 def verdicts(as_json: AsJson = False) -> None:
     """Show every engagement: weeks, cycle, gate, reasons."""
     with open_runtime() as runtime:
-        rows = [
-            {
-                "engagement": standing.engagement.name,
-                **{str(line.week): line.verdict for line in standing.weeks},
-                "cycle": standing.cycle,
-                "gate": standing.state,
-                "reason": standing.reasons[0] if standing.reasons else "",
-            }
-            for standing in read_standings(runtime.engine)
-        ]
+        standings = read_standings(runtime.engine)
+    weeks = sorted({line.week for standing in standings for line in standing.weeks})
+    rows = [
+        {
+            "engagement": standing.engagement.name,
+            **{str(week): standing.verdict_of(week) for week in weeks},
+            "cycle": standing.cycle,
+            "gate": standing.state,
+            "reason": standing.reasons[0] if standing.reasons else "",
+        }
+        for standing in standings
+    ]
     _show("Verdicts", rows, as_json=as_json)
 
 
 @app.command()
 def metrics(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
     """Show the adoption metrics of an engagement's week (default: its latest)."""
-    _show_of_week(tables.metrics, engagement, week, ["metric", "span", "dimension"], as_json=as_json)
+    columns = ["metric", "dimension", "span", "verdict", "value", "n", "waiting", "reason"]
+    _show_of_week(tables.metrics, engagement, week, columns, as_json=as_json)
 
 
 @app.command()
 def checks(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
     """Show the reconciliation checks of an engagement's week (default: its latest)."""
-    _show_of_week(tables.checks, engagement, week, ["check"], as_json=as_json)
+    columns = ["check", "verdict", "required", "rows", "exceptions", "value", "exception_value", "reason"]
+    _show_of_week(tables.checks, engagement, week, columns, as_json=as_json)
 
 
 @app.command()
 def exceptions(engagement: str, week: WeekOption = None, as_json: AsJson = False) -> None:
     """Show the exceptions of an engagement's week (default: its latest)."""
-    _show_of_week(tables.exceptions, engagement, week, ["check", "key"], as_json=as_json)
+    columns = ["check", "key", "state", "amount", "currency", "words", "resolved_on"]
+    _show_of_week(tables.exceptions, engagement, week, columns, as_json=as_json)
 
 
 @app.command(name="verify-ledger")
@@ -198,39 +209,66 @@ def digest(as_json: AsJson = False) -> None:
     _show("Contents", [{"part": name, "sha256": value} for name, value in found.items()], as_json=as_json)
 
 
-def _show_of_week(table: Any, engagement: str, week: str | None, order: list[str], *, as_json: bool) -> None:  # noqa: ANN401
+def _show_of_week(
+    table: Any,  # noqa: ANN401 - a table of the ledger
+    engagement: str,
+    week: str | None,
+    columns: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Show these columns of a week's latest revision; as JSON all of them."""
     with open_runtime() as runtime, runtime.engine.connect() as connection:
-        ids = [e.id for e in read_engagements(runtime.engine) if engagement in (e.id, e.name)]
-        if not ids:
-            console.print(f"[red]no engagement is called {engagement}; see `hypercare verdicts`[/]")
-            raise typer.Exit(2)
-        revisions = tables.week_revisions
-        query = select(revisions.c.week, revisions.c.revision).where(
-            revisions.c.engagement == ids[0], revisions.c.sealed
-        )
-        query = query.where(revisions.c.week == week) if week else query
-        latest = connection.execute(
-            query.order_by(revisions.c.week.desc(), revisions.c.revision.desc()).limit(1)
-        ).first()
-        if latest is None:
-            console.print(f"[red]{engagement}: no evidence of {week or 'any week'} yet[/]")
-            raise typer.Exit(1)
-        same = (table.c.engagement == ids[0]) & (table.c.week == latest.week) & (table.c.revision == latest.revision)
-        found = connection.execute(select(table).where(same).order_by(*order))
-        rows = [{name: value for name, value in row._mapping.items() if name != "engagement"} for row in found]
-    _show(f"{engagement} {latest.week} revision {latest.revision}", rows, as_json=as_json)
+        key = _find_revision(connection, _find_engagement(runtime, engagement), week)
+        if key is None:
+            _fail(f"{engagement}: no evidence of {week or 'any week'} yet")
+        found = connection.execute(select(table).where(key.matches(table)).order_by(*table.primary_key.columns))
+        rows = [dict(row._mapping) for row in found]
+    shown = rows if as_json else [{name: row[name] for name in columns} for row in rows]
+    _show(f"{engagement}, {key.week} revision {key.revision}", shown, as_json=as_json)
+
+
+def _find_engagement(runtime: Runtime, name: str) -> str:
+    for engagement in read_engagements(runtime.engine):
+        if name in (engagement.id, engagement.name):
+            return engagement.id
+    return _fail(f"no engagement is called {name}; see `hypercare verdicts`")
+
+
+def _find_revision(connection: Connection, engagement: str, week: str | None) -> RevisionKey | None:
+    revisions = tables.week_revisions
+    query = select(revisions.c.week, revisions.c.revision).where(
+        revisions.c.engagement == engagement, revisions.c.sealed
+    )
+    query = query.where(revisions.c.week == week) if week else query
+    row = connection.execute(query.order_by(revisions.c.week.desc(), revisions.c.revision.desc()).limit(1)).first()
+    return None if row is None else RevisionKey(engagement, Week.parse(row.week), row.revision)
+
+
+def _fail(words: str) -> NoReturn:
+    console.print(words, style="red", markup=False)
+    raise typer.Exit(2)
 
 
 def _show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         console.print_json(json.dumps([plain(row) for row in rows], ensure_ascii=False))
         return
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    names = [name for name in names if any(row.get(name) not in (None, "") for row in rows)]
-    table = Table(*names, title=title, title_justify="left")
+    if not rows:
+        console.print(f"{title}: none", markup=False)
+        return
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
+        table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return escape(f"{value:,f}" if isinstance(value, Decimal) else str(value))
 
 
 @app.callback()

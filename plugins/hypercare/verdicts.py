@@ -39,6 +39,10 @@ class Standing:
     verdict: str
     reasons: tuple[str, ...]
 
+    def verdict_of(self, week: Week) -> str:
+        """Return the verdict of a week; empty where there is none."""
+        return next((line.verdict for line in self.weeks if line.week == week), "")
+
 
 def read_standings(engine: Engine) -> list[Standing]:
     """Return every engagement in hypercare, by name."""

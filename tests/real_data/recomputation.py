@@ -1,4 +1,4 @@
-"""The two event logs recomputed with plain pandas, from the rules that stand with the logs; shares no code with the rest.
+"""The two event logs recomputed with plain pandas by the rules that stand with the logs; shares no code with the rest.
 
 Instants are UTC, dates are local to Europe/Amsterdam, money is in cents (int). One row a case, as of an instant.
 """
@@ -135,18 +135,16 @@ def choose_pulled(cases: pd.DataFrame, first: PlayedWeek, at_first_run: pd.DataF
 def roll_forward(cases: pd.DataFrame, week: PlayedWeek) -> pd.DataFrame:
     """Return opening, approved, paid and closing in cents by customer; a payment counts with or after the approval."""
     known = cases[cases["has_record"]].copy()
-    settled_on = known["handled_on"].where(known["released_at"].notna())
-    settled_on = settled_on.where(settled_on >= known["booked_on"], known["booked_on"].where(settled_on.notna()))
+    settled_on = known[["handled_on", "booked_on"]].max(axis=1).where(known["handled_on"].notna())
     is_booked = known["booked_on"].notna()
     figures = {
         "opening": is_booked & (known["booked_on"] < week.monday) & ~(settled_on < week.monday),
         "approved": week.holds(known["booked_on"]),
-        "paid": week.holds(settled_on.fillna(known["handled_on"])),
+        "paid": week.holds(settled_on) & known["has_payment"],
         "closing": is_booked & (known["booked_on"] <= week.sunday) & ~(settled_on <= week.sunday),
     }
-    return pd.DataFrame({name: known["cents"].where(chosen, 0) for name, chosen in figures.items()}).groupby(
-        known["customer"]
-    ).sum()
+    sums = pd.DataFrame({name: known["cents"].where(chosen, 0) for name, chosen in figures.items()})
+    return sums.groupby(known["customer"]).sum()
 
 
 # --- checks ---
@@ -174,7 +172,9 @@ def judge_payments(cases: pd.DataFrame, week: PlayedWeek) -> pd.DataFrame:
 def judge_due(cases: pd.DataFrame, week: PlayedWeek) -> pd.DataFrame:
     """Return the approved records for which nothing was released in time, by the last day they were not late."""
     due = cases[cases["has_record"] & cases["booked_on"].notna()].copy()
-    payable_from = pd.concat([due["final_on"] + pd.Timedelta(days=DAYS_UNTIL_DUE), due["booked_on"]], axis=1).max(axis=1)
+    payable_from = pd.concat([due["final_on"] + pd.Timedelta(days=DAYS_UNTIL_DUE), due["booked_on"]], axis=1).max(
+        axis=1
+    )
     run_on = payable_from + pd.to_timedelta((FRIDAY - payable_from.dt.dayofweek) % 7, unit="D")
     due["late_on"] = add_business_days(run_on, DAYS_UNTIL_LATE)
     due["is_open"] = due["released_on"].isna() & due["handled_on"].isna()

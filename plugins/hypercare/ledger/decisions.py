@@ -77,6 +77,14 @@ def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
         return {row.engagement: dict(row._mapping) for row in connection.execute(query)}
 
 
+def decided_as_of(engine: Engine, engagement: str) -> dict[Week, datetime]:
+    """Return, for each judged week of an engagement, the as_of of its latest decision."""
+    table = tables.decisions
+    query = select(table.c.week, func.max(table.c.as_of)).where(table.c.engagement == engagement).group_by(table.c.week)
+    with engine.connect() as connection:
+        return {Week.parse(week): as_of for week, as_of in connection.execute(query)}
+
+
 def record_action_items(connection: Connection, engagement: str, week: Week, items: Sequence[ActionItem]) -> None:
     """Keep the action items as they stood when a week was judged; those of a week that is decided stay, also none.
 

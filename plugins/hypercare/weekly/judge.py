@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hypercare.business_calendar import holidays_between
-from hypercare.errors import HypercareError
 from hypercare.gate import judge_exit
-from hypercare.ledger.decisions import read_action_items, record_action_items, record_decision
+from hypercare.ledger.decisions import decided_as_of, read_action_items, record_action_items, record_decision
 from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
 from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.roster import read_engagements
@@ -19,31 +18,35 @@ from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.weekly.items import read_items
 from hypercare.weekly.reconcile import HOLIDAYS_AHEAD
+from hypercare.weekly.steps import find_fault
 from hypercare.weeks import Week
 
 log = logging.getLogger(__name__)
 
 
 def judge_all(runtime: Runtime, as_of: datetime) -> int:
-    """Judge every engagement in hypercare whose evidence this run changed; return how many decisions were appended.
+    """Judge every engagement in hypercare whose evidence is newer than its decisions; return how many were appended.
 
     What went wrong for whom is recorded as a fault.
     """
-    appended, faults = 0, []
+    appended: list[int] = []
+    faults: list[Fault] = []
     everyone = read_engagements(runtime.engine)
     for engagement in everyone:
-        try:
-            appended += _judge_engagement(runtime, engagement, as_of)
-        except HypercareError as error:
-            log.exception("judging %s failed", engagement.name)
-            faults.append(Fault(engagement.id, "", "judge", str(error), (engagement.name,)))
+
+        def act(member: Engagement = engagement) -> None:
+            appended.append(_judge_engagement(runtime, member, as_of))
+
+        fault = find_fault(engagement, "judge", act)
+        faults += [fault] if fault else []
     record_faults(runtime.engine, as_of, faults, checked=[e.id for e in everyone], causes=["judge"])
-    return appended
+    return sum(appended)
 
 
 def _judge_engagement(runtime: Runtime, engagement: Engagement, as_of: datetime) -> int:
     revisions = latest_revisions(runtime.engine, engagement.id)
-    changed = [week for week, revision in revisions.items() if revision.as_of == as_of]
+    decided = decided_as_of(runtime.engine, engagement.id)
+    changed = [w for w, revision in revisions.items() if w not in decided or decided[w] < revision.as_of]
     if not changed:
         return 0
     items = read_items(runtime, engagement, as_of)
@@ -69,6 +72,7 @@ def _decide(
     inputs = {
         "revisions": {str(w): revision.digest for w, revision in used.items()},
         "action_items": items,
+        "waivers": read_waivers(runtime.engine, engagement.id),
         "policy": runtime.policy.digest,
     }
     with runtime.engine.begin() as connection:

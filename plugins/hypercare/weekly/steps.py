@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.exc import OperationalError
+
 from hypercare.errors import HypercareError, LeaseLostError
 from hypercare.lake import Manifest
 from hypercare.ledger.faults import Fault, record_faults
@@ -54,15 +56,33 @@ def each_engagement(
     """
     faults = []
     for engagement in read_engagements(runtime.engine, batch.engagements):
-        try:
-            handle(_open_step(runtime, batch, engagement, as_of))
-        except LeaseLostError:
-            raise
-        except HypercareError as error:
-            log.exception("%s of %s failed", cause, engagement.name)
-            faults.append(Fault(engagement.id, "", cause, str(error), (engagement.name,)))
+
+        def act(member: Engagement = engagement) -> None:
+            handle(_open_step(runtime, batch, member, as_of))
+
+        fault = find_fault(engagement, cause, act)
+        faults += [fault] if fault else []
     record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=[cause])
     return faults
+
+
+def find_fault(engagement: Engagement, cause: str, act: Callable[[], object]) -> Fault | None:
+    """Do one engagement's share of a step; return the fault for which it failed, whatever that was.
+
+    Raises LeaseLostError, and OperationalError when the ledger is out of reach: then nothing could be recorded.
+    """
+    try:
+        act()
+    except (LeaseLostError, OperationalError):
+        raise
+    except HypercareError as error:
+        words = str(error)
+    except Exception as error:  # noqa: BLE001 - a surprise in one customer's data must stay that customer's
+        words = f"unexpected {type(error).__name__}: {error}"
+    else:
+        return None
+    log.exception("%s of %s failed: %s", cause, engagement.name, words)
+    return Fault(engagement.id, "", cause, words.replace("\0", "\\0"), (engagement.name,))
 
 
 def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: datetime) -> EngagementStep:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.pulls import PullRecord, RuleRecord, read_pulls, record_validation
@@ -35,7 +37,8 @@ def validate_feeds_of_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> 
     ]
     folder = runtime.settings.state_folder / "failing_rows" / pull_id(as_of)
     wanted = [_feed_pulls(runtime, record, everyone, as_of) for record in current]
-    found = validate_batch(runtime.contracts, wanted, folder, runtime.lake.attach) if wanted else []
+    validated = validate_batch(runtime.contracts, wanted, folder, runtime.lake.attach) if wanted else []
+    found = [_name_portably(validation, runtime.settings.state_folder) for validation in validated]
     for validation in found:
         record_validation(
             runtime.engine,
@@ -49,6 +52,11 @@ def validate_feeds_of_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> 
     faults = [_fault(runtime, validation, everyone) for validation in found if validation.state in CAUSES]
     record_faults(runtime.engine, as_of, faults, checked=checked, causes=tuple(CAUSES.values()))
     return [str(validation.failing_rows_path) for validation in found if validation.failing_rows_path]
+
+
+def _name_portably(validation: FeedValidation, state_folder: Path) -> FeedValidation:
+    """Name files as they lie below the state folder: a reason becomes evidence, which is the same on every machine."""
+    return replace(validation, reason=validation.reason.replace(f"{state_folder}/", ""))
 
 
 def _feed_pulls(runtime: Runtime, record: PullRecord, everyone: Sequence[Engagement], as_of: datetime) -> FeedPulls:

@@ -30,11 +30,11 @@ def _fault(window: tuple[str, str], **fault: object) -> TimedFault:
 
 
 FAULTS = (
-    _fault(FIRST_RUN, kind="missing_field", resource="invoices", field="status"),
-    _fault(FIRST_RUN, kind="status", status=403, resource="contracts"),
-    _fault(SECOND_RUN, kind="missing_field", resource="requisitions", field="status"),
-    _fault(SECOND_RUN, kind="status", status=403, resource="suppliers"),
-    _fault(SECOND_RUN, kind="wrong_type", resource="purchase_orders", field="created-at", value="soon"),
+    _fault(FIRST_RUN, kind="status", status=500, resource="invoices"),
+    _fault(FIRST_RUN, kind="missing_field", resource="approvals", field="status"),
+    _fault(SECOND_RUN, kind="missing_field", resource="expense_reports", field="status"),
+    _fault(SECOND_RUN, kind="wrong_type", resource="receiving_transactions", field="created-at", value="soon"),
+    _fault(SECOND_RUN, kind="status", status=403, resource="contracts"),
 )
 """What one of the two meets: old faults to be cleared and new ones to be recorded by the run that is killed."""
 
@@ -95,6 +95,7 @@ def undisturbed(
                     print("\n".join(map(str, c.execute(sa.text(q)).fetchall())))
             e.dispose()
             print({k: len(v) for k, v in found.moments.items()})
+            found.last = state
             yield found
 
 
@@ -140,4 +141,19 @@ def test_a_run_killed_and_started_again_from_discovery_leaves_no_trace(undisturb
 def differences(undisturbed: Undisturbed, step: str, state: State, moment: str) -> dict[str, list[str]]:
     """Return, by moment, the tables that differ from those of the undisturbed run after a step."""
     found, expected = undisturbed.installation.digest(state), undisturbed.digests[step]
+    if found != expected: compare(undisturbed, state)
     return {moment: [name for name in expected if found[name] != expected[name]]} if found != expected else {}
+
+
+def compare(undisturbed, state):
+    import sqlalchemy as sa
+    from hypercare.ledger import tables
+    pg = undisturbed.installation.postgres
+    rows = []
+    for s in (undisturbed.last, state):
+        e = sa.create_engine(pg.url(s.database), poolclass=sa.pool.NullPool)
+        with e.connect() as c:
+            rows.append({n: {str({k: v for k, v in r._mapping.items() if k not in ("details",)}) for r in c.execute(sa.select(tables.metadata.tables[n]))} for n in ("pulls", "faults", "week_revisions", "decisions")})
+    for n in rows[0]:
+        for r in sorted(rows[0][n] - rows[1][n])[:4]: print("ONLY UNDISTURBED", n, r[:900])
+        for r in sorted(rows[1][n] - rows[0][n])[:4]: print("ONLY REPEATED", n, r[:900])
