@@ -88,13 +88,16 @@ class Installation:
 def installing(postgres: EmbeddedPostgres, folder: Path, settings: dict[str, Any]) -> Iterator[Installation]:
     """Start the process that runs steps; it inherits the connections from this one's environment."""
     paths = os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.hypercare.weekly.step_killer"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": paths},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(folder / "steps.log").open("w"),
-        text=True,
-    ) as killer:
+    with (
+        (folder / "steps.log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.hypercare.weekly.step_killer"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": paths},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as killer,
+    ):
         yield Installation(postgres, folder, settings, killer, itertools.count(1))

@@ -19,7 +19,7 @@ from tests.playing import playing
 
 EVERY_KILL = os.environ.get("HYPERCARE_EVERY_KILL", "")
 """Set, the steps are killed at every moment, which takes some twenty minutes."""
-MOST_KILLS = {"discover": 4, "pull": 16, "validate": 6, "measure": 6, "reconcile": 8, "judge": 12}
+MOST_KILLS = {"discover": 4, "pull": 12, "validate": 5, "measure": 6, "reconcile": 8, "judge": 8}
 
 FIRST_RUN = ("2026-03-23T00:00:00+00:00", "2026-03-24T00:00:00+00:00")
 SECOND_RUN = ("2026-03-30T00:00:00+00:00", "2026-03-31T00:00:00+00:00")
@@ -32,7 +32,6 @@ def _fault(window: tuple[str, str], **fault: object) -> TimedFault:
 FAULTS = (
     _fault(FIRST_RUN, kind="status", status=500, resource="invoices"),
     _fault(FIRST_RUN, kind="missing_field", resource="approvals", field="status"),
-    _fault(SECOND_RUN, kind="missing_field", resource="expense_reports", field="status"),
     _fault(SECOND_RUN, kind="wrong_type", resource="receiving_transactions", field="created-at", value="soon"),
     _fault(SECOND_RUN, kind="status", status=403, resource="contracts"),
 )
@@ -88,14 +87,6 @@ def undisturbed(
                 assert outcome.code == 0, (folder / "steps.log").read_text()[-3000:]
                 found.digests[step] = installation.digest(state)
                 found.moments[step] = outcome.moments
-            import sqlalchemy as sa
-            e = sa.create_engine(postgres.url(state.database))
-            with e.connect() as c:
-                for q in ("select subject,feed,cause,first_as_of,cleared_as_of,required,words from faults", "select engagement,week,revision,reason,verdict,reasons from week_revisions order by 1,2,3", "select owner,feed,pull,state,outcome,misfits from pulls where state not in ('valid','VALID') or misfits>0"):
-                    print("\n".join(map(str, c.execute(sa.text(q)).fetchall())))
-            e.dispose()
-            print({k: len(v) for k, v in found.moments.items()})
-            found.last = state
             yield found
 
 
@@ -128,8 +119,7 @@ def test_a_step_killed_at_any_write_and_repeated_leaves_no_trace(undisturbed: Un
 def test_a_run_killed_and_started_again_from_discovery_leaves_no_trace(undisturbed: Undisturbed, step: str) -> None:
     moments, installation = undisturbed.moments[step], undisturbed.installation
     differing = {}
-    for number in choose(moments[len(moments) // 2 :], 2):
-        number += len(moments) // 2
+    for number in (len(moments) // 2, len(moments) - 1):
         state = installation.copy(undisturbed.before[step])
         assert installation.run(state, (step,), undisturbed.as_of, number).code == -signal.SIGKILL
         assert installation.run(state, STEPS, undisturbed.as_of).code == 0
@@ -141,19 +131,5 @@ def test_a_run_killed_and_started_again_from_discovery_leaves_no_trace(undisturb
 def differences(undisturbed: Undisturbed, step: str, state: State, moment: str) -> dict[str, list[str]]:
     """Return, by moment, the tables that differ from those of the undisturbed run after a step."""
     found, expected = undisturbed.installation.digest(state), undisturbed.digests[step]
-    if found != expected: compare(undisturbed, state)
-    return {moment: [name for name in expected if found[name] != expected[name]]} if found != expected else {}
-
-
-def compare(undisturbed, state):
-    import sqlalchemy as sa
-    from hypercare.ledger import tables
-    pg = undisturbed.installation.postgres
-    rows = []
-    for s in (undisturbed.last, state):
-        e = sa.create_engine(pg.url(s.database), poolclass=sa.pool.NullPool)
-        with e.connect() as c:
-            rows.append({n: {str({k: v for k, v in r._mapping.items() if k not in ("details",)}) for r in c.execute(sa.select(tables.metadata.tables[n]))} for n in ("pulls", "faults", "week_revisions", "decisions")})
-    for n in rows[0]:
-        for r in sorted(rows[0][n] - rows[1][n])[:4]: print("ONLY UNDISTURBED", n, r[:900])
-        for r in sorted(rows[1][n] - rows[0][n])[:4]: print("ONLY REPEATED", n, r[:900])
+    differing = [name for name in expected if found[name] != expected[name]]
+    return {moment: differing} if differing else {}
