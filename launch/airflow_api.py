@@ -29,6 +29,10 @@ class AirflowApi:
             if dead or time.monotonic() > deadline:
                 raise RuntimeError(dead or f"Airflow was not healthy after {seconds:.0f} s")
             time.sleep(0.3)
+        # On a port that another Airflow holds, that one has answered and ours is gone.
+        time.sleep(1)
+        if dead := find_dead():
+            raise RuntimeError(dead)
         self._log_in()
 
     def wait_for_dag(self, dag_id: str, find_dead: Callable[[], str | None], seconds: float = 120) -> None:

@@ -199,7 +199,7 @@ def _parse(document: dict[str, Any], stem: str) -> Contract:
         msg = f"feed is called {document['feed']!r}, its file {stem!r}"
         raise ValueError(msg)
     baseline = dict(document["baseline"])
-    baseline.pop("created_since_go_live", None)
+    baseline.pop("touched_since_go_live", None)
     baseline["open_statuses"] = tuple(baseline.get("open_statuses", ()))
     entity = document.get("legal_entity", {})
     contract = Contract(

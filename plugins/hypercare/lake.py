@@ -80,8 +80,8 @@ class Manifest(BaseModel):
     """Keys that were asked for and are not there: an id, or `table:id` for a nested record's."""
     observed_at: datetime
     """The server's own time at the first answer, UTC."""
-    created_since: datetime | None = None
-    """From when on all created records are covered; None: from the beginning, or not by date."""
+    touched_since: datetime | None = None
+    """From when on every record that was created or changed is covered; None: from the beginning, or not by date."""
     watermark: datetime | None
     """From when on the next pull asks for updates; None where there is no next one of this kind."""
     typed: str

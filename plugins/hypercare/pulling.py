@@ -54,9 +54,9 @@ def pull_feed(
 ) -> Manifest:
     """Pull one feed of one instance and publish it; a published pull is returned without asking anything.
 
-    The first pull is a baseline: everything, or the open documents and all created since `go_live` (the earliest of the
+    The first pull is a baseline: everything, or the open documents and all touched since `go_live` (the earliest of the
     instance's engagements, aware). Each later one asks for what was updated since the last one's watermark; where
-    `go_live` has moved earlier since, also for what was created from then on. Where `trusted` names pull ids, the last
+    `go_live` has moved earlier since, also for what was touched from then on. Where `trusted` names pull ids, the last
     one is the last of those, and without any the pull is a baseline again: what an invalid pull brought is asked anew.
     A stopped pull goes on behind its last staged page, with the questions it started with.
     Raises what `CoupaClient.read_list` raises; ContractError for pages that cannot be read; LeaseLostError through
@@ -83,7 +83,7 @@ def pull_feed(
                 lambda question, after: client.read_list(contract, question.query, after),
                 joined,
                 check_lease,
-                created_since=None if contract.baseline.all else _earliest(go_live, last),
+                touched_since=None if contract.baseline.all else _earliest(go_live, last),
             )
         return publish_pages(
             lake,
@@ -96,7 +96,7 @@ def pull_feed(
             kind="increment" if last else "baseline",
             passes=started.passes,
             observed_at=started.observed_at,
-            created_since=started.created_since,
+            touched_since=started.touched_since,
             watermark=started.observed_at - (policy or PullPolicy()).overlap,
         )
 
@@ -105,18 +105,19 @@ def plan_passes(contract: Contract, last: Manifest | None, go_live: datetime) ->
     """Return the questions of a feed's next pull; `last` is its last published one, None before the baseline."""
     if last is not None and last.watermark is not None:
         updated = Pass(name="updated", query={"updated-at[gt_or_eq]": _wire(last.watermark)})
-        if last.created_since is None or go_live >= last.created_since:
+        if last.touched_since is None or go_live >= last.touched_since:
             return (updated,)
-        earlier = {"created-at[gt_or_eq]": _wire(go_live), "created-at[lt]": _wire(last.created_since)}
-        return updated, Pass(name="created earlier", query=earlier)
+        earlier = {"updated-at[gt_or_eq]": _wire(go_live), "updated-at[lt]": _wire(last.touched_since)}
+        return updated, Pass(name="touched earlier", query=earlier)
     baseline = contract.baseline
     if baseline.all:
         return (Pass(name="all", query={}),)
-    created = Pass(name="created", query={"created-at[gt_or_eq]": _wire(go_live)})
+    # Not only what was created since: a payment released before go-live and completed after it belongs to the weeks.
+    touched = Pass(name="touched", query={"updated-at[gt_or_eq]": _wire(go_live)})
     if not baseline.open_statuses:
-        return (created,)
+        return (touched,)
     conditions = {name: _wire_value(value) for name, value in baseline.open_when.items()}
-    return Pass(name="open", query={"status[in]": ",".join(baseline.open_statuses), **conditions}), created
+    return Pass(name="open", query={"status[in]": ",".join(baseline.open_statuses), **conditions}), touched
 
 
 def publish_rows(
@@ -174,7 +175,7 @@ def _last_pull(
 
 
 def _earliest(go_live: datetime, last: Manifest | None) -> datetime:
-    covered = last.created_since if last else None
+    covered = last.touched_since if last else None
     return min(go_live.astimezone(UTC), covered) if covered else go_live.astimezone(UTC)
 
 

@@ -59,7 +59,7 @@ class Started(BaseModel):
     observed_at: datetime
     contract_version: int
     passes: tuple[Pass, ...]
-    created_since: datetime | None = None
+    touched_since: datetime | None = None
 
 
 class JoinedPages:
@@ -151,7 +151,7 @@ def stage_passes(
     fetch: Callable[[Pass, int | None], Answer],
     joined: JoinedPages,
     check_lease: CheckLease,
-    created_since: datetime | None = None,
+    touched_since: datetime | None = None,
 ) -> Started:
     """Bring all pages of all passes into the raw folder and the joined file; ask only for those not yet staged.
 
@@ -168,7 +168,7 @@ def stage_passes(
             if page is None:
                 answer = fetch(question, after)
                 if started is None:
-                    started = _start(lake, folder, contract, passes, answer.server_date, created_since)
+                    started = _start(lake, folder, contract, passes, answer.server_date, touched_since)
                 digest = hashlib.sha256(answer.body).hexdigest()
                 name = f"pass-{number}/page-{page_number:05d}-after-{after or 0}"
                 page = stage_page(lake, folder, name, answer.body, digest), answer.body, digest, answer.heads
@@ -200,11 +200,11 @@ def _start(
     contract: Contract,
     passes: Sequence[Pass],
     observed_at: datetime,
-    created_since: datetime | None,
+    touched_since: datetime | None,
 ) -> Started:
     """Write down what this pull sets out with; where an overlapping try came first, its earlier date counts."""
     started = Started(
-        observed_at=observed_at, contract_version=contract.version, passes=tuple(passes), created_since=created_since
+        observed_at=observed_at, contract_version=contract.version, passes=tuple(passes), touched_since=touched_since
     )
     if lake.create(f"{folder}/started.json", started.model_dump_json(indent=1).encode()):
         return started

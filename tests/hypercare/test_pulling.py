@@ -119,7 +119,7 @@ def test_a_baseline_takes_open_and_recent_documents_and_publishes(coupa: StandIn
     assert [q.get("id[gt]") for q in asked] == [None, "50", "100", None]
     assert asked[0]["paid"] == "false"
     assert "pending_approval" in asked[0]["status[in]"]
-    assert asked[3] == {"created-at[gt_or_eq]": "2026-02-02T05:00:00Z"}
+    assert asked[3] == {"updated-at[gt_or_eq]": "2026-02-02T05:00:00Z"}
 
 
 def test_the_manifest_names_the_bytes_that_came(coupa: StandIn, lake: Lake) -> None:
@@ -180,11 +180,11 @@ def test_a_go_live_that_moved_earlier_is_caught_up(coupa: StandIn, lake: Lake) -
     coupa.instance.clock = FIRST + timedelta(weeks=1)
     earlier = GO_LIVE - timedelta(days=7)
     second = pull(lake, coupa, PULLS[1], go_live=earlier)
-    assert [p.name for p in second.passes] == ["updated", "created earlier"]
+    assert [p.name for p in second.passes] == ["updated", "touched earlier"]
     assert set(last_versions(lake, "invoices")) == {"1", "2"}
     third = pull(lake, coupa, PULLS[2], go_live=GO_LIVE)
     assert [p.name for p in third.passes] == ["updated"]
-    assert third.created_since == earlier
+    assert third.touched_since == earlier
 
 
 def test_a_pull_older_than_a_published_one_is_refused(coupa: StandIn, lake: Lake) -> None:

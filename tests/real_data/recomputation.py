@@ -90,6 +90,7 @@ def tell_cases(events: pd.DataFrame, seen_at: pd.Timestamp) -> pd.DataFrame:
         "final_at": (activity.str.contains(" FINAL_APPROVED by "), "last"),
         "released_at": (activity == "Request Payment", "last"),
         "handled_at": (activity == "Payment Handled", "last"),
+        "touched_at": (activity.notna(), "last"),
     }
     keys = ["kind", "id"]
     cases = seen.groupby(keys)[["customer", "cents"]].first()
@@ -100,7 +101,7 @@ def tell_cases(events: pd.DataFrame, seen_at: pd.Timestamp) -> pd.DataFrame:
     cases["asked_at"] = first_answer["previous_at"].fillna(first_answer["at"])
     steps = seen[activity.str.contains(" by ")].groupby(keys)["activity"].last()
     cases["status"] = steps.str.extract(r" (SAVED|SUBMITTED|APPROVED|FINAL_APPROVED|REJECTED) by ")[0]
-    for name in ("created", "approved", "final", "released", "handled"):
+    for name in ("created", "approved", "final", "released", "handled", "touched"):
         local = cases[f"{name}_at"].dt.tz_convert(ZONE)
         cases[f"{name}_on"] = local.dt.tz_localize(None).dt.normalize()
     # A record is approved while its last step is the final approval.
@@ -111,13 +112,13 @@ def tell_cases(events: pd.DataFrame, seen_at: pd.Timestamp) -> pd.DataFrame:
 def choose_pulled(cases: pd.DataFrame, first: PlayedWeek, at_first_run: pd.DataFrame) -> pd.DataFrame:
     """Mark which records and payments the product may know (rule R4), as `has_record` and `has_payment`.
 
-    The first run asks for what is open or was created since go-live, and for what these refer to; later runs for what
-    changed. So a record that was paid for before the first run, by a payment older than go-live, was never asked for.
+    The first run asks for what is open or was touched since go-live, and for what these refer to; later runs for what
+    changed. So a record that was paid for before go-live was never asked for.
     """
     before = at_first_run.set_index(["kind", "id"]).reindex(pd.MultiIndex.from_frame(cases[["kind", "id"]]))
-    is_old = (before["created_on"] < first.monday).to_numpy()
     is_paid = before["handled_at"].notna().to_numpy()
-    is_old_payment = (before["released_on"] < first.monday).to_numpy()
+    is_old = (before["touched_on"] < first.monday).to_numpy()
+    is_old_payment = (before["handled_on"] < first.monday).to_numpy()
     cases = cases.copy()
     cases["has_payment"] = cases["released_at"].notna() & ~(is_paid & is_old_payment)
     is_closed = is_paid | before["status"].eq("REJECTED").to_numpy()
