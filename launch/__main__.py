@@ -138,7 +138,8 @@ def postgres_running(state: State) -> Iterator[EmbeddedPostgres]:
 def components_of(state: State) -> Iterator[Components]:
     """Give components that are ended with the block, also on Ctrl-C and SIGTERM."""
     components = Components(state.path("components.json"), state.path("logs"), _own_environment(state))
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
         yield components
     finally:
