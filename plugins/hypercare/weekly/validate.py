@@ -75,7 +75,7 @@ def _feed_pulls(runtime: Runtime, record: PullRecord, everyone: Sequence[Engagem
 def _is_lenient(runtime: Runtime, engagement: Engagement, as_of: datetime) -> bool:
     """Whether an engagement is in its first weeks, in which volume, freshness and references only warn."""
     weeks = Week.containing(as_of.date()).weeks_since(Week.containing(engagement.go_live))
-    return weeks <= runtime.policy.for_engagement(engagement).feeds.warnings_only_first_weeks
+    return weeks < runtime.policy.for_engagement(engagement).feeds.warnings_only_first_weeks
 
 
 def _rule_records(validation: FeedValidation) -> Iterator[RuleRecord]:
