@@ -196,8 +196,8 @@ class Instance:
         return self._shelf(resource).versions_of(record_id)
 
     def resources(self) -> list[str]:
-        """Name the resources that were ever put, sorted."""
-        return sorted(self._shelves)
+        """Name the resources that were ever put, sorted; one that was only asked for is none."""
+        return sorted(name for name, shelf in self._shelves.items() if shelf.attributes)
 
     def _shelf(self, resource: str) -> Shelf:
         return self._shelves.setdefault(resource, Shelf())
