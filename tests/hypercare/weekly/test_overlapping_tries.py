@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 import psycopg
 import pytest
-import requests
 from sqlalchemy import Connection, Engine
 
 from hypercare.errors import LeaseLostError
@@ -32,7 +28,6 @@ from hypercare.weekly.work import Batch
 from sandbox.coupa import shapes
 from sandbox.scenario import Scenario
 from tests.hypercare.weekly.few_customers import build_world, customer
-from tests.hypercare.weekly.killing import State, installing
 from tests.playing import Play, playing
 
 FIRST_USER, USERS = 900001, 120
@@ -182,57 +177,3 @@ def test_a_late_writer_is_refused_and_leaves_nothing(
         assert [type(error) for error in raised] == [LeaseLostError]
         assert digest_contents(play.runtime.engine, play.runtime.lake) == after_second
         assert finish(play, batch, as_of, later[1:]) == undisturbed
-
-
-def test_a_pull_killed_between_pages_asks_only_for_the_rest(
-    postgres: EmbeddedPostgres, migrated_template: str, tmp_path: Path
-) -> None:
-    settings: dict[str, Any] = {
-        "tracker_url": str(tmp_path / "play" / "trackers"),
-        "allow_test_instances": True,
-        "coupa_requests_per_second": None,
-        "instances_side_by_side": 1,
-    }
-    (tmp_path / "play").mkdir()
-    (tmp_path / "empty").mkdir()
-    scenario = build_one_customer()
-    as_of = scenario.runs[0].as_of
-    with (
-        pytest.MonkeyPatch.context() as monkeypatch,
-        playing(scenario, tmp_path / "play", postgres.url(migrated_template), monkeypatch) as play,
-        installing(postgres, tmp_path, settings) as installation,
-    ):
-        play.set_clock(as_of)
-        discovered = installation.copy(State(migrated_template, tmp_path / "empty"))
-        assert installation.run(discovered, ("discover",), as_of).code == 0
-        whole = installation.copy(discovered)
-        undisturbed = installation.run(whole, ("pull",), as_of)
-        assert undisturbed.code == 0
-        total = forget_requests(play)
-        pages = [n for n, name in enumerate(undisturbed.moments, 1) if "after write raw/users/" in name]
-        assert len(pages) == 3
-        for asked_before in (1, 2):
-            state = installation.copy(discovered)
-            assert installation.run(state, ("pull",), as_of, pages[asked_before - 1]).code == -signal.SIGKILL
-            before = forget_requests(play)
-            assert before["users"] == total["users"][:asked_before]
-            assert installation.run(state, ("pull",), as_of).code == 0
-            rest = forget_requests(play)
-            assert rest.get("users", []) == total["users"][asked_before:]
-            for resource, asked in total.items():
-                assert before.get(resource, []) + rest.get(resource, []) == asked, resource
-            assert installation.digest(state) == installation.digest(whole)
-            installation.drop(state)
-
-
-def forget_requests(play: Play) -> dict[str, list[str | None]]:
-    """Return, by resource, the cursor of every list request since the last call."""
-    address = f"{play.base_url}/admin/coupa/twice/requests"
-    log = requests.get(address, timeout=30).json()["log"]
-    requests.delete(address, timeout=30).raise_for_status()
-    found: dict[str, list[str | None]] = {}
-    for entry in log:
-        if entry["method"] == "GET":
-            cursor = parse_qs(entry["query"]).get("id[gt]", [None])[0]
-            found.setdefault(entry["resource"], []).append(cursor)
-    return found
