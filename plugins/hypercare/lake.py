@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -96,6 +97,9 @@ class Manifest(BaseModel):
         return self.pull.partition(".")[0]
 
 
+_ATTACHING = threading.Lock()
+
+
 class Lake:
     """Bytes by path below one root, and the pulls published there. Safe to share between threads."""
 
@@ -165,9 +169,13 @@ class Lake:
             self._files.rm(self._full(folder), recursive=True)
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let a connection read what `locate` names."""
-        if not self.is_local:
-            connection.register_filesystem(self._files)
+        """Let a connection read what `locate` names; cursors of one instance share what any of them was given."""
+        if self.is_local:
+            return
+        protocol = self._files.protocol
+        with _ATTACHING:
+            if not connection.filesystem_is_registered(protocol if isinstance(protocol, str) else protocol[0]):
+                connection.register_filesystem(self._files)
 
     def locate(self, path: str) -> str:
         """Return the local path, or the URL, by which an attached DuckDB connection reads an object."""

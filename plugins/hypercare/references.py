@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from hypercare.contracts import Contract, Reference, nested_lists, snake_case
 from hypercare.lake import Lake, Manifest, Pass, pull_folder
+from hypercare.scratch_database import open_cursor
 from hypercare.staging import (
-    DUCKDB_SETTINGS,
     CheckLease,
     JoinedPages,
     no_lease,
@@ -150,7 +148,7 @@ def _asked_keys(contract: Contract, passes: Sequence[Pass]) -> Iterator[Key]:
 def _unresolved(contract: Contract, passes: Sequence[Pass], typed: str) -> tuple[str, ...]:
     """Return the asked keys that no fetched record has."""
     asked = set(_asked_keys(contract, passes))
-    with duckdb.connect(config=DUCKDB_SETTINGS) as connection:
+    with open_cursor() as connection:
         for table in {key.table for key in asked}:
             rows = f"select distinct id from {_rows(contract, table, [typed])}"
             asked -= {Key(table, key_id) for (key_id,) in connection.execute(rows).fetchall()}
@@ -168,7 +166,7 @@ def _missing_keys(
         files.setdefault(at, []).append(lake.locate(manifest.typed))
         given_up.setdefault(at, set()).update(manifest.unresolved)
     wanted: dict[str, set[Key]] = {}
-    with duckdb.connect(config=DUCKDB_SETTINGS) as connection:
+    with open_cursor() as connection:
         lake.attach(connection)
         for contract in contracts.values():
             for reference in contract.references:

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from hypercare.contracts import Contract
 from hypercare.errors import ContractError
 from hypercare.lake import Lake, Manifest, Pass, StagedPage, pull_folder
+from hypercare.scratch_database import open_cursor
 from hypercare.systems.coupa import PAGE_LIMIT, RecordHead, read_page
 from hypercare.typed import TypedFile, write_typed
 
@@ -30,8 +31,6 @@ CheckLease = Callable[[], None]
 """Raises LeaseLostError where another try has taken over."""
 
 PAGE_NAME = re.compile(r"pass-(?P<pass>\d+)/page-\d+-after-(?P<after>\d+)-(?P<digest>[0-9a-f]{16})\.json$")
-DUCKDB_SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "1GB"}
-"""Reading one JSON array is the work of one thread; other instances use the other cores."""
 TYPING_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
 """No more files are typed at once than there are cores: more would only take memory."""
 
@@ -231,8 +230,7 @@ def _read_staged(
 
 def type_pages(contract: Contract, owner: str, joined: JoinedPages) -> TypedFile:
     """Write the joined pages as Parquet beside them. Raises ContractError where they cannot be read at all."""
-    with TYPING_SLOTS, duckdb.connect(config=DUCKDB_SETTINGS) as connection:
-        connection.execute("set temp_directory = $folder", {"folder": str(joined.path.parent)})
+    with TYPING_SLOTS, open_cursor() as connection:
         try:
             target = joined.path.with_name("part.parquet")
             return write_typed(connection, contract, joined.path, target, joined.superseded, joined.largest_record)
