@@ -59,7 +59,7 @@ def play(
             "HYPERCARE_BATCHES": os.environ.get("HYPERCARE_BATCHES", "2"),
             # The sandbox answers 25 a second; customers' instances are shared with their own integrations.
             "HYPERCARE_COUPA_REQUESTS_PER_SECOND": "20",
-            # An instance that the demo world holds down stays down; nobody needs to wait for it as long as for a real one.
+            # An instance that the demo world holds down stays down: no need to ask as often as a real one.
             "HYPERCARE_COUPA_ATTEMPTS": "3",
             "HYPERCARE_TRACKER_URL": str(trackers),
         }

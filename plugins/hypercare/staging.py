@@ -31,8 +31,8 @@ CheckLease = Callable[[], None]
 """Raises LeaseLostError where another try has taken over."""
 
 PAGE_NAME = re.compile(r"pass-(?P<pass>\d+)/page-\d+-after-(?P<after>\d+)-(?P<digest>[0-9a-f]{16})\.json$")
-TYPING_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
-"""No more files are typed at once than there are cores: more would only take memory."""
+TYPING_SLOTS = threading.BoundedSemaphore((os.cpu_count() or 1) + 1)
+"""Files typed at once: one more than there are cores keeps all of them busy, others would only take memory."""
 
 
 def no_lease() -> None:
