@@ -1,9 +1,10 @@
 """Adoption metrics: each SQL file of include/sql/metrics is one metric, its definition the comment that heads it.
 
 A file's query returns rows of `span, dimension, figure, n, numerator, denominator, waiting, waiting_since, detail`, of
-which all but the first two may be missing. A share has no figure of its own: it is numerator ÷ denominator, divided
-here. Figures are rounded half to even, so that the same evidence always has the same digest: amounts, numerators and
-denominators to 2 digits, shares (fractions of 1) and hours to 4, counts to whole ones.
+which all but the first may be missing; without a dimension there is one row a span. A share has no figure of its own:
+it is numerator ÷ denominator, divided here. Figures are rounded half to even, so that the same evidence always has the
+same digest: amounts, numerators and denominators to 2 digits, shares (fractions of 1) and hours to 4, counts to whole
+ones.
 
 Beside the week's own tables the queries see the views that they name (include/sql/metrics/views) and three tables:
 `supplier_targets` (see `set_supplier_targets`), `priority_words` (source, word, severity) and `age_buckets` (label,
@@ -152,7 +153,7 @@ def _run(
                 created.add(name)
         cursor = connection.execute(definition.query, {name: parameters[name] for name in definition.parameters})
         names = [column[0] for column in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = [{"dimension": "", **dict(zip(names, row, strict=True))} for row in cursor.fetchall()]
     except duckdb.Error as error:
         msg = f"{where}: DuckDB says: {error}"
         raise HypercareError(msg) from error
@@ -161,8 +162,8 @@ def _run(
 
 
 def _check_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]], where: str) -> None:
-    if not {"span", "dimension"} <= set(names) <= COLUMNS:
-        msg = f"{where}: returns the columns {names}; allowed are {sorted(COLUMNS)}, span and dimension needed"
+    if not {"span"} <= set(names) <= COLUMNS:
+        msg = f"{where}: returns the columns {names}; allowed are {sorted(COLUMNS)}, span is needed"
         raise ContractError(msg)
     keys = [(row["span"], row["dimension"]) for row in rows]
     if len(keys) != len(set(keys)) or any(span not in set(Span) or dimension is None for span, dimension in keys):

@@ -208,7 +208,7 @@ def test_a_query_that_fails_names_file_engagement_and_reason(tmp_path: Path) -> 
     ("query", "words"),
     [
         ("select span, '' as dimension, 1 as surprise from spans", "surprise"),
-        ("select span, 1 as n from spans", "dimension needed"),
+        ("select 1 as n", "span is needed"),
         ("select 'month' as span, '' as dimension", "month"),
         ("select span, '' as dimension from spans union all select span, '' as dimension from spans", "twice"),
         ("select span, null as dimension from spans", "None"),
