@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from hypercare.ledger.leases import Lease
 from hypercare.ledger.tables import faults, runs
 
 KEY = (faults.c.subject, faults.c.feed, faults.c.cause)
@@ -31,16 +32,25 @@ class Fault:
 
 
 def record_faults(
-    engine: Engine, as_of: datetime, current: Sequence[Fault], *, checked: Collection[str], causes: Collection[str]
+    engine: Engine,
+    as_of: datetime,
+    current: Sequence[Fault],
+    *,
+    checked: Collection[str],
+    causes: Collection[str],
+    leases: Collection[Lease] = (),
 ) -> None:
     """Keep what a step found wrong; open faults of these causes and subjects that it no longer found are cleared.
 
-    Raises ValueError for a fault outside of what was checked.
+    Raises ValueError for a fault outside of what was checked, and LeaseLostError where another try has taken over one
+    of the step's leases: what a late try once met may be mended by now.
     """
     if any(fault.subject not in checked or fault.cause not in causes for fault in current):
         msg = "a fault lies outside of what this step checked"
         raise ValueError(msg)
     with engine.begin() as connection:
+        for lease in sorted(leases, key=lambda lease: lease.resource):  # in one order, so that none waits for another
+            lease.hold(connection)
         _record(connection, as_of, current, checked, causes)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -62,3 +63,8 @@ def take_lease(engine: Engine, resource: str) -> Lease:
     ).returning(leases.c.fence)
     with engine.begin() as connection:
         return Lease(engine, resource, connection.execute(taken).scalar_one())
+
+
+def take_leases(engine: Engine, work: str, subjects: Iterable[str]) -> dict[str, Lease]:
+    """Take one kind of work over for each of these subjects; return the leases by subject."""
+    return {subject: take_lease(engine, f"{work}:{subject}") for subject in subjects}

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from hypercare.ledger.leases import Lease
 from hypercare.ledger.tables import pulls, rule_results
 from hypercare.model import FeedState
 
@@ -68,11 +69,16 @@ def record_validation(
     reason: str,
     rules: Iterable[RuleRecord],
     failing_rows_path: str,
+    lease: Lease,
 ) -> None:
-    """Keep a validation of the pull `key` (feed, owner, pull); the first one stands."""
+    """Keep a validation of the pull `key` (feed, owner, pull); the first one stands.
+
+    Raises LeaseLostError where another try has taken over.
+    """
     feed, owner, pull = key
     where = (pulls.c.feed == feed) & (pulls.c.owner == owner) & (pulls.c.pull == pull)
     with engine.begin() as connection:
+        lease.hold(connection)
         current = connection.execute(select(pulls.c.state).where(where).with_for_update()).scalar_one()
         if current:
             return

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hypercare.errors import HypercareError, LeaseLostError
-from hypercare.ledger.leases import Lease, take_lease
+from hypercare.ledger.leases import Lease
 from hypercare.ledger.pulls import PullRecord, record_pull
 from hypercare.model import Engagement
 from hypercare.pulling import publish_rows, pull_id
@@ -18,12 +18,14 @@ log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, Any]]
 
 
-def pull_engagement_feeds(runtime: Runtime, engagements: Sequence[Engagement], as_of: datetime) -> list[PullRecord]:
-    """Pull cases and action items of each engagement; return what came of each, which is recorded too."""
+def pull_engagement_feeds(
+    runtime: Runtime, engagements: Sequence[Engagement], as_of: datetime, leases: Mapping[str, Lease]
+) -> list[PullRecord]:
+    """Pull cases and action items of each engagement, under its lease; return what came of each, recorded too."""
     readers = open_readers(runtime)
     records = []
     for engagement in engagements:
-        lease = take_lease(runtime.engine, f"pull:{engagement.id}")
+        lease = leases[engagement.id]
         for feed, read in readers.items():
             record = _pull(runtime, feed, engagement, as_of, read, lease)
             with runtime.engine.begin() as connection:

@@ -19,7 +19,7 @@ from hypercare.errors import (
 )
 from hypercare.lake import Manifest
 from hypercare.ledger.faults import Fault, record_faults
-from hypercare.ledger.leases import Lease, take_lease
+from hypercare.ledger.leases import Lease, take_leases
 from hypercare.ledger.pulls import PullRecord, read_pulls, record_pull
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedState
@@ -79,19 +79,19 @@ def pull_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> list[Fault]:
     """
     everyone = read_engagements(runtime.engine)
     members = [engagement for engagement in everyone if engagement.id in batch.engagements]
+    leases = take_leases(runtime.engine, "pull", [*batch.instances, *batch.engagements])
 
     def pull_one(instance: str) -> list[PullRecord]:
         sharing = tuple(engagement for engagement in everyone if instance in engagement.instances)
-        lease = take_lease(runtime.engine, f"pull:{instance}")
-        return pull_instance(InstancePull(runtime, instance, pull_id(as_of), sharing, lease))
+        return pull_instance(InstancePull(runtime, instance, pull_id(as_of), sharing, leases[instance]))
 
     with ThreadPoolExecutor(runtime.settings.instances_side_by_side, thread_name_prefix="pull") as pool:
         records = [record for found in pool.map(pull_one, batch.instances) for record in found]
-    records += pull_engagement_feeds(runtime, members, as_of)
+    records += pull_engagement_feeds(runtime, members, as_of, leases)
     faults = [
         fault for record in records if record.outcome != "published" for fault in [_fault(runtime, record, everyone)]
     ]
-    record_faults(runtime.engine, as_of, faults, checked=[*batch.instances, *batch.engagements], causes=PULL_CAUSES)
+    record_faults(runtime.engine, as_of, faults, checked=list(leases), causes=PULL_CAUSES, leases=leases.values())
     return faults
 
 

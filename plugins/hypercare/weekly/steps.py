@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from hypercare.errors import HypercareError, LeaseLostError
 from hypercare.lake import Manifest
 from hypercare.ledger.faults import Fault, record_faults
-from hypercare.ledger.leases import Lease, take_lease
+from hypercare.ledger.leases import Lease, take_leases
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedHealth
 from hypercare.policy import Policy
@@ -55,14 +55,15 @@ def each_engagement(
     Raises LeaseLostError when another try of the same work has taken over.
     """
     faults = []
+    leases = take_leases(runtime.engine, "week", batch.engagements)
     for engagement in read_engagements(runtime.engine, batch.engagements):
 
         def act(member: Engagement = engagement) -> None:
-            handle(_open_step(runtime, batch, member, as_of))
+            handle(_open_step(runtime, batch, member, as_of, leases[member.id]))
 
         fault = find_fault(engagement, cause, act)
         faults += [fault] if fault else []
-    record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=[cause])
+    record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=[cause], leases=leases.values())
     return faults
 
 
@@ -85,7 +86,7 @@ def find_fault(engagement: Engagement, cause: str, act: Callable[[], object]) ->
     return Fault(engagement.id, "", cause, words.replace("\0", "\\0"), (engagement.name,))
 
 
-def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: datetime) -> EngagementStep:
+def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: datetime, lease: Lease) -> EngagementStep:
     policy = runtime.policy.for_engagement(engagement)
     records = read_owned_pulls(runtime, engagement, as_of)
     return EngagementStep(
@@ -96,5 +97,5 @@ def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: da
         items=tuple(item for item in batch.items if item.engagement == engagement.id),
         pulls=tuple(published_pulls(runtime, engagement, as_of)),
         feeds=feed_healths(engagement, runtime.contracts, policy, records, as_of),
-        lease=take_lease(runtime.engine, f"week:{engagement.id}"),
+        lease=lease,
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hypercare.ledger.faults import Fault, record_faults
+from hypercare.ledger.leases import take_leases
 from hypercare.ledger.pulls import PullRecord, RuleRecord, read_pulls, record_validation
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, FeedState
@@ -27,9 +28,11 @@ def validate_feeds_of_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> 
 
     Returns the files of failing rows. Faults are recorded. A repeated try validates all feeds again, though the first
     validation of each stands: references are checked among the feeds at hand, and faults are recorded last.
+    Raises LeaseLostError when another try of the same work has taken over.
     """
     everyone = read_engagements(runtime.engine)
     owners = [*batch.instances, *batch.engagements]
+    leases = take_leases(runtime.engine, "validate", owners)
     current = [
         record
         for record in read_pulls(runtime.engine, owners, pull_id(as_of))
@@ -47,10 +50,11 @@ def validate_feeds_of_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> 
             validation.reason,
             _rule_records(validation),
             str(validation.failing_rows_path or ""),
+            leases[validation.instance],
         )
     checked = [record.owner for record in current]
     faults = [_fault(runtime, validation, everyone) for validation in found if validation.state in CAUSES]
-    record_faults(runtime.engine, as_of, faults, checked=checked, causes=tuple(CAUSES.values()))
+    record_faults(runtime.engine, as_of, faults, checked=checked, causes=tuple(CAUSES.values()), leases=leases.values())
     return [str(validation.failing_rows_path) for validation in found if validation.failing_rows_path]
 
 

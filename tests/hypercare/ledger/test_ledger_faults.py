@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
+from hypercare.errors import LeaseLostError
 from hypercare.ledger import tables
 from hypercare.ledger.decisions import record_run
 from hypercare.ledger.faults import Fault, acknowledge_fault, new_faults, open_faults, record_faults
+from hypercare.ledger.leases import take_leases
 
 MONDAY = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
 TUESDAY, WEDNESDAY, THURSDAY = (MONDAY + timedelta(days=days) for days in (1, 2, 3))
@@ -77,6 +79,15 @@ def test_a_fault_outside_of_what_was_checked_is_a_mistake(ledger_engine: Engine,
     with pytest.raises(ValueError, match="outside"):
         record_faults(ledger_engine, MONDAY, [PULL, outside], checked=["acme"], causes=["pull"])
     assert open_faults(ledger_engine) == []
+
+
+def test_a_late_try_neither_adds_a_fault_nor_clears_one(ledger_engine: Engine) -> None:
+    run(ledger_engine, MONDAY, REFUSED)
+    late = take_leases(ledger_engine, "pull", ["acme", "borealis"]).values()
+    take_leases(ledger_engine, "pull", ["borealis"])
+    with pytest.raises(LeaseLostError, match="pull:borealis"):
+        record_faults(ledger_engine, MONDAY, [PULL], checked=["acme"], causes=["pull", "refused"], leases=late)
+    assert open_faults(ledger_engine) == [REFUSED]
 
 
 def test_repeating_a_run_changes_nothing(ledger_engine: Engine) -> None:

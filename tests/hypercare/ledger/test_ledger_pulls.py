@@ -66,7 +66,15 @@ def test_a_fault_is_replaced_by_a_later_try_and_a_published_pull_by_nothing(ledg
 def test_the_first_validation_stands(ledger_engine: Engine) -> None:
     record(ledger_engine, PUBLISHED)
     for state, reason in ((FeedState.INVALID, "1 of 12 amounts do not fit"), (FeedState.VALID, "")):
-        record_validation(ledger_engine, KEY, state, reason, [RULE], "failing/payments.csv")
+        record_validation(
+            ledger_engine,
+            KEY,
+            state,
+            reason,
+            [RULE],
+            "failing/payments.csv",
+            take_lease(ledger_engine, "validate:acme"),
+        )
     (found,) = read_pulls(ledger_engine, ["kaese"], PULL)
     assert (found.state, found.state_reason) == ("INVALID", "1 of 12 amounts do not fit")
     with ledger_engine.connect() as connection:

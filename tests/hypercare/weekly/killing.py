@@ -26,6 +26,8 @@ from hypercare.ledger.embedded import EmbeddedPostgres
 from tests.hypercare.weekly.step_killer import Order, Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
+_numbers = itertools.count(1)
+"""Of all installations of this process: their databases stand in one server."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,10 @@ class Installation:
     settings: dict[str, Any]
     """Settings of the product besides ledger and state folder."""
     killer: subprocess.Popen[str]
-    _numbers: Iterator[int]
 
     def copy(self, source: State) -> State:
         """Copy a state that nobody is connected to. What is written to a lake never changes, so files are linked."""
-        name = f"state_{os.getpid()}_{next(self._numbers)}"
+        name = f"state_{os.getpid()}_{next(_numbers)}"
         self._execute(f'create database "{name}" template "{source.database}"')
         folder = self.folder / name
         shutil.copytree(source.folder, folder, copy_function=os.link)
@@ -100,4 +101,4 @@ def installing(postgres: EmbeddedPostgres, folder: Path, settings: dict[str, Any
             text=True,
         ) as killer,
     ):
-        yield Installation(postgres, folder, settings, killer, itertools.count(1))
+        yield Installation(postgres, folder, settings, killer)

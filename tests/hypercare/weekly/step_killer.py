@@ -1,8 +1,7 @@
 """A process that runs steps of the weekly run in forks of itself, and kills them at a durable write.
 
 Started as `python -m tests.hypercare.weekly.step_killer`, it imports everything once, then takes one order a line (JSON
-of Order) and answers each by one line, the fork's Outcome. A durable write is a commit of the ledger or an object
-written to the lake; every one has two moments, right before and right after it, counted from 1.
+of Order) and answers each by one line, the fork's Outcome. Moments are counted from 1.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import Any
 import great_expectations  # noqa: F401 - imported once here instead of in every fork
 
 from hypercare import quality  # noqa: F401 - likewise
-from hypercare.lake import Lake
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
 from hypercare.weekly.discover import discover_work
@@ -32,6 +30,7 @@ from hypercare.weekly.reconcile import reconcile_batch
 from hypercare.weekly.request import RunRequest
 from hypercare.weekly.validate import validate_feeds_of_batch
 from hypercare.weekly.work import Batch
+from tests.hypercare.weekly.durable_writes import watch_writes
 
 STEPS = ("discover", "pull", "validate", "measure", "reconcile", "judge")
 OF_A_BATCH: dict[str, Callable[[Runtime, Batch, datetime], object]] = {
@@ -77,26 +76,6 @@ class Killer:
             if len(self.moments) == self.kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def watch(self, runtime: Runtime) -> None:
-        """Lay the moments around every commit and every object written."""
-        for name in ("write", "create", "put_file", "remove_folder"):
-            setattr(Lake, name, self._surround(getattr(Lake, name), lambda *args, n=name: f"{n} {_path_of(args)}"))
-        dialect = runtime.engine.dialect
-        dialect.do_commit = self._surround(dialect.do_commit, lambda *_: "commit")
-
-    def _surround(self, original: Callable[..., Any], describe: Callable[..., str]) -> Callable[..., Any]:
-        def surrounded(*args: Any) -> Any:
-            self.pass_moment(f"before {describe(*args)}")
-            found = original(*args)
-            self.pass_moment(f"after {describe(*args)}")
-            return found
-
-        return surrounded
-
-
-def _path_of(args: tuple[Any, ...]) -> str:
-    return next(each for each in args if isinstance(each, str))
-
 
 def run_steps(runtime: Runtime, steps: tuple[str, ...], as_of: datetime) -> None:
     """Run steps as Airflow's tasks do; the batches that discovering planned stand in the state folder."""
@@ -116,7 +95,7 @@ def _obey(order: Order) -> None:
     settings = Settings(**order.settings)
     with open_runtime(settings) as runtime:
         killer = Killer(order.kill_at)
-        killer.watch(runtime)
+        watch_writes(runtime, killer.pass_moment)
         run_steps(runtime, order.steps, datetime.fromisoformat(order.as_of))
         (Path(settings.state_folder) / MOMENTS).write_text(json.dumps(killer.moments))
 

@@ -18,7 +18,7 @@ from tests.hypercare.weekly.step_killer import STEPS
 from tests.playing import playing
 
 EVERY_KILL = os.environ.get("HYPERCARE_EVERY_KILL", "")
-"""Set, the steps are killed at every moment, which takes some twenty minutes."""
+"""Set, the steps are killed at every moment, some five hundred, which may take an hour."""
 MOST_KILLS = {"discover": 4, "pull": 12, "validate": 5, "measure": 6, "reconcile": 8, "judge": 8}
 
 FIRST_RUN = ("2026-03-23T00:00:00+00:00", "2026-03-24T00:00:00+00:00")
@@ -98,7 +98,7 @@ def choose(moments: Sequence[str], most: int) -> list[int]:
     return sorted({1 + round(place * (count - 1) / (most - 1)) for place in range(most)})
 
 
-@pytest.mark.timeout(3600 if EVERY_KILL else 300)
+@pytest.mark.timeout(0 if EVERY_KILL else 300)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_killed_at_any_write_and_repeated_leaves_no_trace(undisturbed: Undisturbed, step: str) -> None:
     moments, installation = undisturbed.moments[step], undisturbed.installation
@@ -114,7 +114,7 @@ def test_a_step_killed_at_any_write_and_repeated_leaves_no_trace(undisturbed: Un
     assert differing == {}
 
 
-@pytest.mark.timeout(3600 if EVERY_KILL else 300)
+@pytest.mark.timeout(0 if EVERY_KILL else 300)
 @pytest.mark.parametrize("step", STEPS[2:])
 def test_a_run_killed_and_started_again_from_discovery_leaves_no_trace(undisturbed: Undisturbed, step: str) -> None:
     moments, installation = undisturbed.moments[step], undisturbed.installation

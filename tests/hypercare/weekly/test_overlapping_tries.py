@@ -128,17 +128,31 @@ def undisturbed(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("step", "place", "of", "at", "then_ask"),
+    ("step", "of", "at", "then_ask"),
     [
-        (pull_batch, "hypercare.weekly.pull", "check", 2, True),
-        (pull_batch, "hypercare.weekly.pull", "check", 2, False),
-        (pull_batch, "hypercare.weekly.pull", "check", 9, True),
-        (pull_batch, "hypercare.weekly.pull", "check", 9, False),
-        (pull_batch, "hypercare.weekly.pull", "hold", 3, True),
-        (measure_batch, "hypercare.weekly.steps", "hold", 1, True),
-        (reconcile_batch, "hypercare.weekly.steps", "hold", 1, True),
+        (pull_batch, "check", 2, True),
+        (pull_batch, "check", 2, False),
+        (pull_batch, "check", 9, True),
+        (pull_batch, "check", 9, False),
+        (pull_batch, "hold", 3, True),
+        (validate_feeds_of_batch, "hold", 2, True),
+        (measure_batch, "hold", 1, True),
+        (measure_batch, "hold", 2, True),
+        (reconcile_batch, "hold", 1, True),
+        (reconcile_batch, "hold", 2, True),
     ],
-    ids=["page", "page-told-yes", "later", "later-told-yes", "record", "measure", "reconcile"],
+    ids=[
+        "page",
+        "page-told-yes",
+        "later",
+        "later-told-yes",
+        "record",
+        "validate",
+        "measure",
+        "measure-faults",
+        "reconcile",
+        "reconcile-faults",
+    ],
 )
 def test_a_late_writer_is_refused_and_leaves_nothing(
     undisturbed: dict[str, str],
@@ -146,7 +160,6 @@ def test_a_late_writer_is_refused_and_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     step: Callable[..., object],
-    place: str,
     of: str,
     at: int,
     then_ask: bool,
@@ -164,7 +177,7 @@ def test_a_late_writer_is_refused_and_leaves_nothing(
         earlier, later = STEPS[: STEPS.index(step)], STEPS[STEPS.index(step) :]
         for done in earlier:
             done(play.runtime, batch, as_of)
-        monkeypatch.setattr(f"{place}.take_lease", pause.take)
+        monkeypatch.setattr("hypercare.ledger.leases.take_lease", pause.take)
         first = threading.Thread(target=first_try)
         first.start()
         try:
