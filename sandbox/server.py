@@ -31,7 +31,7 @@ def create_app(scenario: Scenario, trackers_folder: Path) -> Starlette:
     """Create the app of a scenario, its clock at the first run and its faults in place.
 
     Beside `/coupa/{instance}`, `/salesforce`, `/jira/{site}` and their admin calls it answers `GET /admin/scenario` and
-    `GET` and `PUT /admin/clock` with `{"at": an instant with an offset}`. Serve it with the server's own Date header off.
+    `GET` and `PUT /admin/clock` with `{"at": an instant with an offset}`. Serve it without the server's Date header.
     """
     tenants = Tenants(scenario.world)
     _lay_faults(tenants, scenario.faults)

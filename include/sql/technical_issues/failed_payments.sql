@@ -1,8 +1,8 @@
 -- issue: failed_payments
 -- title: Payments that failed
 -- definition: Payments that completed with errors or were cancelled after their release by the end of the
---   week, without a later success for the same documents: the offending rows of the check errors_resolved, of any
---   week since go-live.
+--   week, without a later success for the same documents: the offending rows of the check errors_resolved,
+--   of any week since go-live.
 -- severity: high
 -- feeds: payments
 -- source: seed 4.4, rule R8.6

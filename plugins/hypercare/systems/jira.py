@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypercare.errors import ContractError, TransientError
+from hypercare.settings import Settings
 from hypercare.systems.connections import read_connection
 from hypercare.systems.http import RequestPolicy
 from hypercare.systems.jira_documents import is_document, read_document
@@ -25,9 +26,11 @@ DONE = "done"
 """The key of the status category that ends an issue; names are translated, keys are not."""
 
 
-def open_jira(connection_id: str, policy: RequestPolicy | None = None) -> JiraClient:
-    """Return a client of the site of an Airflow connection; raise ConfigurationError for an incomplete one."""
-    return JiraClient(read_jira_connection(read_connection(connection_id)), policy)
+def open_jira(settings: Settings, connection_id: str) -> JiraClient:
+    """Return a client of the site of an Airflow connection; raise ConfigurationError where that lacks something."""
+    connection = read_jira_connection(read_connection(connection_id))
+    policy = RequestPolicy(attempts=settings.jira_attempts, first_wait=settings.jira_backoff_seconds)
+    return JiraClient(connection, policy, requests_per_second=settings.jira_requests_per_second)
 
 
 def read_jira_items(client: JiraClient, project: str, mapping: JiraMapping, time_zone: str) -> list[dict[str, Any]]:

@@ -39,9 +39,10 @@ class Trackers:
 
     def open_issues(self, address: JiraAddress) -> JiraIssues:
         """Return what writes into a Jira project; raise ConfigurationError for a missing connection."""
-        from hypercare.systems.jira_issues import JiraIssues
+        from hypercare.systems.jira_issues import JiraIssues, Patience
 
-        return JiraIssues(self._open_client(address), address.project, self._jira_mapping.writing)
+        patience = Patience(first_wait=self.settings.jira_index_seconds)
+        return JiraIssues(self._open_client(address), address.project, self._jira_mapping.writing, patience)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -52,7 +53,7 @@ class Trackers:
         from hypercare.systems.jira import open_jira
 
         if address.connection not in self._clients:
-            self._clients[address.connection] = open_jira(address.connection)
+            self._clients[address.connection] = open_jira(self.settings, address.connection)
         return self._clients[address.connection]
 
     @cached_property
