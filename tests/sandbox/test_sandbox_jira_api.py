@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ from serving import serve
 
 from sandbox.jira.app import create_app
 from sandbox.jira.site import Field, Happening, Project, Site
+from sandbox.salesforce.store import Org
+from sandbox.scenario import Run, Scenario
+from sandbox.server import create_app as create_sandbox
+from sandbox.world import World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AUTH = ("hypercare@example.com", "sandbox-token")
@@ -189,3 +194,13 @@ def test_what_people_do_happens_as_the_clock_moves_on(base: str, site: Site) -> 
 @pytest.mark.parametrize("order", [{"kind": "unheard"}, {"kind": "429", "times": 0}, {}])
 def test_a_fault_that_is_none_is_refused(base: str, order: dict[str, Any]) -> None:
     assert requests.post(f"{base}/admin/jira/acme/faults", json=order, timeout=10).status_code == 400
+
+
+def test_a_scenario_serves_its_sites_by_the_common_clock(site: Site, tmp_path: Path) -> None:
+    org = Org("Sandbox", "client", "secret")
+    scenario = Scenario("A site", World(), org, [Run("first", NOON)], [], jira_sites=[site])
+    with serve(create_sandbox(scenario, tmp_path)) as url:
+        told = requests.get(f"{url}/admin/scenario", timeout=10).json()["connections"][-1]
+        assert (told["conn_id"], told["extra"]["path"]) == ("jira_acme", "/jira/acme")
+        requests.put(f"{url}/admin/clock", json={"at": "2026-03-05T00:00:00Z"}, timeout=10)
+        assert call(url, "GET", "issue/HC-1", auth=(told["login"], told["password"])).status_code == 200
