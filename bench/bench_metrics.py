@@ -344,7 +344,7 @@ def run_sql(folder: Path, feeds, metrics, checks) -> dict:
     with WeekViews(engagement, contracts, pulls, connection) as views:
         views.select_week(week, OBSERVED_AT)
         seconds["reading"] = time.perf_counter() - started
-        results = measure_week(views, health, definitions, metric_parameters(policy), engagement)
+        results = measure_week(views, health, definitions, metric_parameters(policy, engagement), engagement)
         seconds["metrics"] = time.perf_counter() - started - seconds["reading"]
         found = reconcile_week(views, week, engagement, health, book, reconciliation_parameters(policy, engagement))
     seconds["whole"] = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""One clock for the whole sandbox: the Coupa instances, the Salesforce org and the tracker workbooks."""
+"""One clock for the whole sandbox: Coupa instances, Salesforce org, Jira sites and tracker workbooks."""
 
 from __future__ import annotations
 
@@ -26,4 +26,6 @@ class Clocks:
         for instance in self.scenario.world.instances.values():
             instance.clock = self.at
         self.scenario.org.clock = self.at
+        for site in self.scenario.jira_sites:
+            site.move_to(self.at)
         write_trackers(self.scenario.trackers, self.trackers_folder, self.at)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.coupa.api import every_scope
 
 if TYPE_CHECKING:
+    from sandbox.jira.site import Site
     from sandbox.salesforce.store import Org
     from sandbox.trackers import Tracker
     from sandbox.world import Instance, World
@@ -69,6 +70,7 @@ class Scenario:
     trackers: Sequence[Tracker]
     expected: Sequence[Expectation] = ()
     faults: Sequence[TimedFault] = ()
+    jira_sites: Sequence[Site] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Activities of an event log that no record stands for, and how often they came."""
     notes: Sequence[str] = ()
@@ -87,6 +89,7 @@ class Scenario:
             "connections": [
                 *(_describe_instance(instance, host, port) for instance in self.world.instances.values()),
                 _describe_org(self.org, host, port),
+                *(_describe_site(site, host, port) for site in self.jira_sites),
             ],
             "trackers": str(trackers_folder),
             "expected": [_describe_expectation(each) for each in self.expected],
@@ -134,6 +137,19 @@ def _describe_org(org: Org, host: str, port: int) -> dict[str, Any]:
             "domain": SALESFORCE_DOMAIN,
             "path": "/salesforce",
         },
+    }
+
+
+def _describe_site(site: Site, host: str, port: int) -> dict[str, Any]:
+    return {
+        "conn_id": f"jira_{site.name}",
+        "conn_type": "http",
+        "host": host,
+        "port": port,
+        "schema": "http",
+        "login": site.user.email,
+        "password": site.api_token,
+        "extra": {"path": f"/jira/{site.name}"},
     }
 
 

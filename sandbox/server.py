@@ -20,6 +20,7 @@ from sandbox.clocks import Clocks
 from sandbox.coupa.admin import admin_routes
 from sandbox.coupa.app import CoupaHosts
 from sandbox.coupa.tenant import Tenants
+from sandbox.jira.app import create_routes as create_jira_routes
 from sandbox.salesforce.app import create_routes
 from sandbox.scenario import Scenario, TimedFault
 
@@ -29,8 +30,8 @@ LOOPBACK = "127.0.0.1"
 def create_app(scenario: Scenario, trackers_folder: Path) -> Starlette:
     """Create the app of a scenario, its clock at the first run and its faults in place.
 
-    Beside `/coupa/{instance}`, `/salesforce` and their admin calls it answers `GET /admin/scenario` and `GET` and
-    `PUT /admin/clock` with `{"at": an instant with an offset}`. Serve it with the server's own Date header off.
+    Beside `/coupa/{instance}`, `/salesforce`, `/jira/{site}` and their admin calls it answers `GET /admin/scenario` and
+    `GET` and `PUT /admin/clock` with `{"at": an instant with an offset}`. Serve it without the server's Date header.
     """
     tenants = Tenants(scenario.world)
     _lay_faults(tenants, scenario.faults)
@@ -43,6 +44,7 @@ def create_app(scenario: Scenario, trackers_folder: Path) -> Starlette:
         Route("/admin/scenario", admin.read_scenario, methods=["GET"]),
         Mount("/coupa", app=CoupaHosts(tenants)),
         Mount("/admin/coupa", routes=admin_routes(tenants)),
+        *create_jira_routes(scenario.jira_sites),
         *create_routes(scenario.org, "/salesforce"),
     ]
     return Starlette(routes=routes)

@@ -12,7 +12,7 @@ from hypercare.errors import ContractError
 from hypercare.model import ActionItem, Severity
 from hypercare.policy import Policy
 
-TRACKER, SALESFORCE = "tracker", "salesforce"
+TRACKER, SALESFORCE, JIRA = "tracker", "salesforce", "jira"
 """Sources of items, as the policy's priority words name them."""
 CLOSING_STATES = ("closed", "resolved")
 """States of the tracker that end an item; every other, and a blank one, is open."""
@@ -21,13 +21,16 @@ DECORATION = re.compile(r"^(salesforce)?(case)?(number|no\.?|nr\.?)?[#:]*")
 Row = Mapping[str, Any]
 
 
-def parse_action_items(tracker_rows: Iterable[Row], case_rows: Iterable[Row], policy: Policy) -> tuple[ActionItem, ...]:
+def parse_action_items(
+    tracker_rows: Iterable[Row], case_rows: Iterable[Row], policy: Policy, words: str = TRACKER
+) -> tuple[ActionItem, ...]:
     """Return the tracker's items, then the open Cases that none of them names.
 
     Rows hold the columns of the feeds `action_items` and `cases`; dates are dates or ISO text, instants aware datetimes
-    or ISO text, whose date is taken in UTC. A Case that a tracker item names by its number becomes part of that item:
-    the tracker's words stand, blanks are filled from the Case, it is open while either is open, and as severe as the
-    more severe of the two, so that the tracker cannot play a Case down; an unsorted one does not count there.
+    or ISO text, whose date is taken in UTC. `words` names the source whose priority words the tracker uses. A Case that
+    a tracker item names by its number becomes part of that item: the tracker's words stand, blanks are filled from the
+    Case, it is open while either is open, and as severe as the more severe of the two, so that the tracker cannot play
+    a Case down; an unsorted one does not count there.
     Raises ContractError for what is no date.
     """
     cases: dict[str, ActionItem] = {}
@@ -38,21 +41,21 @@ def parse_action_items(tracker_rows: Iterable[Row], case_rows: Iterable[Row], po
     items: list[ActionItem] = []
     named: set[str] = set()
     for row in tracker_rows:
-        item = _read_item(row, policy)
+        item = _read_item(row, policy, words)
         numbers = [number for number in _list_numbers(row.get("case_number")) if number in cases]
         named.update(numbers)
         items.append(_join(item, [cases[number] for number in numbers]))
     return (*items, *(case for number, case in cases.items() if case.is_open and number not in named))
 
 
-def _read_item(row: Row, policy: Policy) -> ActionItem:
+def _read_item(row: Row, policy: Policy, words: str) -> ActionItem:
     is_open = _text(row.get("state")).casefold() not in CLOSING_STATES
     where = f"tracker item {row['id']}"
     return ActionItem(
         id=str(row["id"]),
         source=TRACKER,
         title=_text(row.get("title")),
-        severity=policy.action_items.sort_priority(TRACKER, row.get("priority")),
+        severity=policy.action_items.sort_priority(words, row.get("priority")),
         is_open=is_open,
         owner=_text(row.get("owner")),
         raised_on=_day(row.get("raised_on"), where),

@@ -97,7 +97,10 @@ class Engagement:
     """ISO country (and subdivision, `US-CA`) of the holidays; empty: none."""
     fiscal_calendar: str = "calendar-month"
     tracker: str = ""
-    """File name of the action item workbook below the tracker folder; empty: none yet."""
+    """Where the action items stand, as hypercare.tracker_address reads it: a workbook's file name below the tracker
+    folder, or a Jira project; empty: none yet."""
+    tracker_writable: bool = False
+    """Whether technical issues may be written into the tracker, where that is Jira."""
     openair_project: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Role name to the name of the person who has it."""

@@ -37,6 +37,8 @@ __all__ = [
     "Note",
     "Reconciliation",
     "RollForward",
+    "create_shared_tables",
+    "create_table",
     "load_checks",
     "reconcile_week",
     "reconciliation_parameters",
@@ -180,9 +182,7 @@ def reconcile_week(
     if selected != (str(week),):
         msg = f"{engagement.customer} ({engagement.id}): asked for {week}, but the tables are turned to {selected}"
         raise ConfigurationError(msg)
-    views.connection.execute(MACRO)
-    for table in checks.tables:
-        _execute(views, f"create or replace temp table {table.name} as {table.query}", parameters, table.name)
+    create_shared_tables(views, checks, parameters)
     main_currency = _find_main_currency(views)
     findings = _Findings()
     for check in checks.checks:
@@ -200,6 +200,18 @@ def reconcile_week(
         roll_forward=tuple(findings.roll_forward),
         notes=tuple(findings.notes),
     )
+
+
+def create_shared_tables(views: WeekViews, checks: CheckBook, parameters: Mapping[str, Any]) -> None:
+    """Create what the checks read besides the records; raise ContractError where that fails."""
+    views.connection.execute(MACRO)
+    for table in checks.tables:
+        create_table(views, table.name, table.query, parameters)
+
+
+def create_table(views: WeekViews, name: str, query: str, parameters: Mapping[str, Any]) -> None:
+    """Create a table of a query's rows; raise ContractError where the query fails or a parameter is missing."""
+    _execute(views, f"create or replace temp table {name} as {query}", parameters, name)
 
 
 def _judge(

@@ -89,7 +89,7 @@ def load_checks(folder: Path) -> CheckBook:
 
 
 def _read_check(path: Path) -> Check:
-    header, query = _read_file(path, CHECK_KEYS, OPTIONAL_CHECK_KEYS)
+    header, query = read_headed_query(path, CHECK_KEYS, OPTIONAL_CHECK_KEYS)
     if header["check"] != path.stem:
         msg = f"{path.name}: the check is called {header['check']!r}, its file {path.stem!r}"
         raise ContractError(msg)
@@ -114,7 +114,7 @@ def _read_check(path: Path) -> Check:
 
 
 def _read_table(path: Path) -> SharedTable:
-    header, query = _read_file(path, TABLE_KEYS, frozenset())
+    header, query = read_headed_query(path, TABLE_KEYS, frozenset())
     if header["table"] != path.stem:
         msg = f"{path.name}: the table is called {header['table']!r}, its file {path.stem!r}"
         raise ContractError(msg)
@@ -144,8 +144,11 @@ def _split(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _read_file(path: Path, required: frozenset[str], optional: frozenset[str]) -> tuple[dict[str, str], str]:
-    """Split a file into its header (continued lines are indented) and its query, without comments."""
+def read_headed_query(path: Path, required: frozenset[str], optional: frozenset[str]) -> tuple[dict[str, str], str]:
+    """Split an SQL file into its header (continued lines are indented) and its query, without comments.
+
+    Raises ContractError naming the file whose header lacks a required key or has an unknown one, or without a query.
+    """
     header: dict[str, str] = {}
     key = ""
     lines = path.read_text(encoding="utf-8").splitlines()

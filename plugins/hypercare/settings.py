@@ -37,6 +37,13 @@ class Settings(BaseSettings):
     coupa_read_seconds: float = 120
     coupa_backoff_seconds: float = 1.0
     """First wait before a transient fault is tried again; it doubles, with jitter."""
+    jira_requests_per_second: float | None = Field(default=5.0, gt=0)
+    """Per site."""
+    jira_attempts: int = Field(default=5, ge=1)
+    jira_backoff_seconds: float = 2.0
+    """First wait before a transient fault is tried again; it doubles, with jitter."""
+    jira_index_seconds: float = 2.0
+    """First wait before an issue is looked for again that search may not know yet; it doubles."""
     allow_test_instances: bool = False
     """Whether addresses that look like test instances may be pulled (rule R4: production evidence only)."""
     batches: int = Field(default=4, ge=1)

@@ -257,3 +257,21 @@ runs = Table(
     Column("weeks_judged", Integer, nullable=False),
     Column("faults", Integer, nullable=False),
 )
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("engagement", String, primary_key=True),
+    Column("identity", String, primary_key=True, comment="the failed integration and document"),
+    Column("state", String, nullable=False, comment="open, cleared"),
+    Column("first_week", String, nullable=False),
+    Column("last_week", String, nullable=False, comment="the last week that found a failure of it"),
+    Column("cleared_week", String),
+    Column("as_of", Instant, nullable=False, comment="the run that changed it last"),
+    Column("proposal", JSONB, nullable=False, comment="hypercare.technical_issues.Proposal"),
+    Column("tracker", String, nullable=False, default="", comment="where it is written: jira:acme/HC; empty: nowhere"),
+    Column("external_id", String, nullable=False, default="", comment="the issue's id in that tracker"),
+    Column("external_key", String, nullable=False, default="", comment="what people call it: HC-12"),
+    Column("intended", Boolean, nullable=False, default=False, comment="about to be created: it may be there already"),
+    Column("told", String, nullable=False, default="", comment="the mark of what the tracker was told last"),
+)

@@ -50,6 +50,7 @@ def parse_engagement(row: Row, fields: Mapping[str, str], roles: Mapping[str, st
         "holiday_calendar": reader.read("holiday_calendar", _holiday_calendar, ""),
         "fiscal_calendar": reader.read("fiscal_calendar", str, "calendar-month"),
         "tracker": reader.read("tracker", str, ""),
+        "tracker_writable": reader.read("tracker_writable", _is_checked, False),
         "openair_project": reader.read("openair_project", str, ""),
         "products": reader.read("products", _products),
         "scope": reader.read("scope", _scope, ()),
@@ -130,6 +131,10 @@ def _holiday_calendar(text: str) -> str:
         msg = "no such country; write an ISO country, or country-subdivision (US-CA)"
         raise ValueError(msg) from None
     return text
+
+
+def _is_checked(text: str) -> bool:
+    return text.casefold() == "true"
 
 
 def _products(text: str) -> frozenset[str]:

@@ -41,7 +41,7 @@ ENGAGEMENT_COLUMNS = (
 )  # fmt: skip
 OPTIONAL_ENGAGEMENT_COLUMNS = (
     "scope", "payment_cadence", "delivery", "erp_leg", "holiday_calendar", "fiscal_calendar", "tracker",
-    "openair_project",
+    "tracker_writable", "openair_project",
 )  # fmt: skip
 CASE_COLUMNS = ("case_number", "account_id", "status", "is_closed", "created_at")
 OPTIONAL_CASE_COLUMNS = ("subject", "priority", "closed_at", "owner")
@@ -49,6 +49,7 @@ TYPES = {
     "account_id": {"reference"},
     "go_live": {"date"},
     "is_closed": {"boolean"},
+    "tracker_writable": {"boolean"},
     "created_at": {"datetime"},
     "closed_at": {"datetime"},
 }

@@ -13,6 +13,7 @@ from hypercare.ledger.pulls import PullRecord, record_pull
 from hypercare.model import Engagement
 from hypercare.pulling import publish_rows, pull_id
 from hypercare.runtime import Runtime
+from hypercare.weekly.trackers import open_trackers
 
 log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, Any]]
@@ -38,12 +39,10 @@ def pull_engagement_feeds(
 def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
     """Return, by feed, what reads it for an engagement; a system that can't be opened fails at its first read."""
     from hypercare.systems.salesforce import open_salesforce
-    from hypercare.systems.tracker import load_tracker_mapping, read_tracker
 
     settings = runtime.settings
     salesforce = open_salesforce(settings)
-    mapping = load_tracker_mapping(settings.include_folder / "mappings" / "tracker.yaml")
-    folder = settings.tracker_url or str(settings.state_folder / "trackers")
+    trackers = open_trackers(settings)
 
     def read_engagement(engagement: Engagement) -> Rows:
         return [row for row in salesforce.read_engagements().rows if row["id"] == engagement.id]
@@ -51,10 +50,7 @@ def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
     def read_cases(engagement: Engagement) -> Rows:
         return salesforce.read_case_rows(engagement.account_id)
 
-    def read_items(engagement: Engagement) -> Rows:
-        return read_tracker(folder, engagement.tracker, mapping).rows
-
-    return {"engagements": read_engagement, "cases": read_cases, "action_items": read_items}
+    return {"engagements": read_engagement, "cases": read_cases, "action_items": trackers.read_items}
 
 
 def _pull(

@@ -9,6 +9,7 @@ from hypercare.action_items import parse_action_items
 from hypercare.model import ActionItem, Engagement
 from hypercare.pulling import pull_id
 from hypercare.runtime import Runtime
+from hypercare.tracker_address import words_of
 
 
 def read_items(runtime: Runtime, engagement: Engagement, as_of: datetime) -> tuple[ActionItem, ...]:
@@ -16,7 +17,7 @@ def read_items(runtime: Runtime, engagement: Engagement, as_of: datetime) -> tup
     policy = runtime.policy.for_engagement(engagement)
     tracker = _read_rows(runtime, engagement, "action_items", as_of)
     cases = _read_rows(runtime, engagement, "cases", as_of)
-    return parse_action_items(tracker, cases, policy)
+    return parse_action_items(tracker, cases, policy, words_of(engagement.tracker))
 
 
 def _read_rows(runtime: Runtime, engagement: Engagement, feed: str, as_of: datetime) -> list[dict[str, Any]]:

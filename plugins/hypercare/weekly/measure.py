@@ -26,7 +26,7 @@ def measure_batch(runtime: Runtime, batch: Batch, as_of: datetime, words: str = 
 
 def _measure(step: EngagementStep, words: str) -> None:
     definitions = load_metrics(step.runtime.settings.include_folder / "sql" / "metrics")
-    parameters = metric_parameters(step.policy)
+    parameters = metric_parameters(step.policy, step.engagement)
     last = last_revisions(step)
     with step.open_views() as views:
         for item in step.items:

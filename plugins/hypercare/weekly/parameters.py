@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from hypercare.model import Engagement
 from hypercare.policy import Policy
+from hypercare.tracker_address import words_of
 
 
-def metric_parameters(policy: Policy) -> dict[str, Any]:
-    """Return every `$name` that a metric may use."""
-    words = policy.action_items.priority_words
+def metric_parameters(policy: Policy, engagement: Engagement) -> dict[str, Any]:
+    """Return every `$name` that a metric may use; the source `tracker` is the engagement's, wherever it stands."""
+    words = dict(policy.action_items.priority_words)
+    words["tracker"] = words.get(words_of(engagement.tracker), {})
     return {
         **{name: list(value) if isinstance(value, tuple) else value for name, value in asdict(policy.metrics).items()},
         "priority_words": {

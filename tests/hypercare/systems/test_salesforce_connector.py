@@ -80,6 +80,7 @@ def test_an_engagement_has_all_that_its_records_say(org: StandIn):
         ERP_Leg__c="integration_runs",
         Holiday_Calendar__c="US-CA",
         Tracker__c="acme.xlsx",
+        Tracker_Writable__c=True,
         OpenAir_Project__c="4711",
         Engagement_Manager__c=em,
         Partner_PM__c=pm,
@@ -97,6 +98,7 @@ def test_an_engagement_has_all_that_its_records_say(org: StandIn):
     assert (found.payment_cadence, found.delivery, found.erp_leg) == (
         Cadence.SEMI_MONTHLY, Delivery.PARTNER, ErpLeg.INTEGRATION_RUNS,
     )  # fmt: skip
+    assert found.tracker_writable
     assert (found.holiday_calendar, found.fiscal_calendar) == ("US-CA", "calendar-month")
     assert (found.tracker, found.openair_project) == ("acme.xlsx", "4711")
     assert found.roles == {"EM": "Erin Manager", "partner PM": "Pat Partner"}
