@@ -30,15 +30,19 @@ or rejected, exit by exception. Trigger it, fill in the form, and confirm what i
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from hypercare.adjustments import Kind
 from hypercare.confirming import ConfirmOperator, name_run
 
+if TYPE_CHECKING:
+    from hypercare.runtime import Runtime
+    from hypercare.weekly.adjust import AdjustmentRequest
 
-def offer(title: str, description: str, **schema: Any) -> Param:
+
+def offer(title: str, description: str, **schema: object) -> Param:
     """Return an entry of the form that may stay empty."""
     return Param(None, **{"type": ["null", "string"], **schema}, title=title, description_md=description)
 
@@ -56,9 +60,7 @@ with DAG(
     default_args={"owner": "hypercare-ops", "retries": 0},
     params={
         "engagement": Param("", type="string", minLength=1, title="Engagement", description_md="Name or ICM id."),
-        "kind": Param(
-            Kind.PAUSE.value, type="string", enum=[kind.value for kind in Kind], title="What is to be recorded"
-        ),
+        "kind": Param(type="string", enum=[kind.value for kind in Kind], title="What is to be recorded"),
         "reason": Param("", type="string", minLength=1, title="Reason"),
         "decided_by": Param(
             "",
@@ -105,7 +107,7 @@ with DAG(
     },
 ) as dag:
 
-    def read_request(runtime: Any) -> Any:
+    def read_request(runtime: Runtime) -> AdjustmentRequest:
         """Return what this run's form asks for."""
         from hypercare.weekly import adjust
 

@@ -120,7 +120,7 @@ def _add(terms: Terms, adjustment: Adjustment) -> Terms:
 
 def _add_waiver(terms: Terms, answer: WaiverAsked | WaiverApproved | WaiverRejected) -> Terms:
     if isinstance(answer, WaiverAsked):
-        return replace(terms, asked=(*terms.asked, answer))
+        return replace(terms, asked=tuple(sorted((*terms.asked, answer), key=lambda each: (each.criterion, each.week))))
     asked = next((each for each in terms.asked if each.subject == answer.subject), None)
     if asked is None:
         return terms
@@ -129,7 +129,8 @@ def _add_waiver(terms: Terms, answer: WaiverAsked | WaiverApproved | WaiverRejec
         return terms
     criterion, week = asked.subject
     granted = Waiver(criterion, asked.reason, asked.decided_by, answer.decided_by, asked.expires_on, week)
-    return replace(terms, waivers=(*terms.waivers, granted))
+    waivers = sorted((*terms.waivers, granted), key=lambda each: (each.criterion, str(each.week), each.expires_on))
+    return replace(terms, waivers=tuple(waivers))
 
 
 def adjust_engagement(engagement: Engagement, terms: Terms) -> Engagement:
