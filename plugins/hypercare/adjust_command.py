@@ -38,7 +38,7 @@ def adjust(
             migrate(runtime.engine.url.render_as_string(hide_password=False))
             _adjust(runtime, form, requested_by or getpass.getuser(), "" if dry_run else confirmed_by)
     except HypercareError as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
@@ -59,7 +59,7 @@ def _adjust(runtime: Runtime, form: dict[str, Any], requested_by: str, confirmed
     now = datetime.now(UTC)
     request = read_request(runtime, form, now, requested_by)
     shown = tell_effect(request.adjustment, find_effect(runtime, request))
-    console.print(shown, markup=False)
+    console.print(shown, markup=False, soft_wrap=True)
     if not confirmed_by:
         console.print("nothing is recorded", style="yellow")
         return
