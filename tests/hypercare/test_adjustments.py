@@ -209,6 +209,15 @@ def test_what_the_rules_refuse_names_rule_and_reason(make, rule, why) -> None:
     assert outcome.tell().startswith(f"refused by {rule}: ")
 
 
+@pytest.mark.parametrize("name", ["Ana", "Rob", " rob "])
+def test_neither_who_asked_for_a_waiver_nor_who_recorded_that_answers_it(name) -> None:
+    asked = replace(ASKED, recorded_by="Rob", evidence="mail")
+    answer = WaiverApproved(criterion="action_items", **(BY_VERA | {"decided_by": name, "evidence": "mail"}))
+    outcome = check_adjustment(make_standing(asked, items=[HIGH]), answer)
+    assert isinstance(outcome, Refusal)
+    assert outcome.what_to_do == "somebody else must decide"
+
+
 def test_a_decision_is_recorded_on_behalf_of_somebody_with_evidence() -> None:
     cancelled = Cancelled(**(SAID | {"decided_by": "Olaf", "evidence": "mail of 2 February"}))
     outcome = check_adjustment(standing_in(READY), cancelled)
@@ -279,6 +288,7 @@ def test_an_extension_closes_the_exit_through_its_last_day() -> None:
     extended = Extended(until=TODAY + timedelta(days=2), **SAID)
     assert make_standing(extended).state is COMPLETE
     assert list_open_criteria(make_standing(extended).judgement) == ("extension",)
+    assert make_standing(extended, today=extended.until).state is COMPLETE
     over = make_standing(extended, today=TODAY + timedelta(days=3))
     assert over.state is READY
 
