@@ -54,6 +54,7 @@ def airflow_environment(
     }
     return (
         {f"AIRFLOW__{name}": value for name, value in defaults.items()}
+        | {"HYPERCARE_APPROVERS": USER}
         | kept
         | {f"AIRFLOW__{name}": value for name, value in addresses.items()}
         | {

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, select
 
+from hypercare.adjust_command import adjust
 from hypercare.canonical import plain
 from hypercare.errors import HypercareError
 from hypercare.ledger import tables
@@ -269,6 +270,9 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return escape(f"{value:,f}" if isinstance(value, Decimal) else str(value))
+
+
+app.command()(adjust)
 
 
 @app.callback()

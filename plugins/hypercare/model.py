@@ -27,13 +27,15 @@ class Verdict(StrEnum):
 
 
 class ExitState(StrEnum):
-    """Where an engagement stands on its way out (rule R14)."""
+    """Where an engagement stands on its way out (rule R14), or beside it (rule R16)."""
 
     IN_CYCLE = "IN CYCLE"
     CYCLE_COMPLETE = "CYCLE COMPLETE"
     READY = "READY"
     EXCEPTION = "EXCEPTION"
     HANDED_OVER = "HANDED OVER"
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
 
 
 class Segment(StrEnum):

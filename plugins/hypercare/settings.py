@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     """Whether addresses that look like test instances may be pulled (rule R4: production evidence only)."""
     batches: int = Field(default=4, ge=1)
     """Into how many mapped tasks a run's engagements are spread, at most."""
+    approvers: str = ""
+    """Who may confirm adjustments: Airflow user ids, separated by commas; where an id is no user name (FAB), write
+    `id=name`: `7=vera, 9=jonas`."""
     instances_side_by_side: int = Field(default=8, ge=1)
     """How many instances of a batch are pulled at the same time."""
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine
 
+from hypercare.adjustment_terms import Terms, find_state, read_terms, tell_rest
+from hypercare.gate_calendar import find_local_day
+from hypercare.ledger.adjustments import read_adjustments
 from hypercare.ledger.decisions import latest_decisions
-from hypercare.ledger.evidence import latest_revisions
+from hypercare.ledger.evidence import Revision, latest_revisions
 from hypercare.ledger.roster import read_engagements
-from hypercare.model import Engagement
+from hypercare.model import Engagement, ExitState, Verdict
+from hypercare.week_verdict import GOOD, is_in_force
 from hypercare.weeks import Week
 
 
@@ -21,9 +26,11 @@ class WeekLine:
 
     week: Week
     verdict: str
+    """WAIVED where a waiver of the week is in force."""
     reason: str
     """The first reason, in plain words."""
     revision: int
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,14 @@ class Standing:
     """PASS, FAIL or UNKNOWN; empty before the first decision."""
     cycle_reason: str
     state: str
+    """A `hypercare.model.ExitState`; empty before the first decision."""
     verdict: str
     reasons: tuple[str, ...]
 
     def verdict_of(self, week: Week) -> str:
-        """Return the verdict of a week; empty where there is none."""
-        return next((line.verdict for line in self.weeks if line.week == week), "")
+        """Return the verdict of a week, and whether it is paused; empty where there is none."""
+        line = next((line for line in self.weeks if line.week == week), None)
+        return "" if line is None else f"{line.verdict} (paused)" if line.paused else line.verdict
 
 
 def read_standings(engine: Engine) -> list[Standing]:
@@ -51,21 +60,37 @@ def read_standings(engine: Engine) -> list[Standing]:
 
 
 def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any] | None) -> Standing:
-    weeks = tuple(
-        WeekLine(
-            week, revision.judgement.verdict.value, next(iter(revision.judgement.reasons), ""), revision.key.revision
-        )
-        for week, revision in sorted(latest_revisions(engine, engagement.id).items())
-    )
+    recorded = read_adjustments(engine, engagement.id)
+    terms = read_terms(each.adjustment for each in recorded)
+    revisions = latest_revisions(engine, engagement.id)
+    known = [each.as_of for each in recorded] + [revision.as_of for revision in revisions.values()]
+    today = find_local_day(max(known), engagement.time_zone) if known else engagement.go_live
+    weeks = tuple(_line(revision, terms, today) for _, revision in sorted(revisions.items()))
+    rest = tell_rest(terms, today)
     if decision is None:
-        return Standing(engagement, weeks, "", "", "", "", ())
+        state = find_state(ExitState.IN_CYCLE, terms, today) if rest else ""
+        return Standing(engagement, weeks, "", "", state, "", rest)
     cycle = decision["cycle"]
     return Standing(
         engagement,
         weeks,
         cycle["verdict"],
         cycle["reason"],
-        decision["state"],
+        find_state(ExitState(decision["state"]), terms, today),
         decision["verdict"],
-        tuple(decision["reasons"]),
+        (*rest, *decision["reasons"]),
+    )
+
+
+def _line(revision: Revision, terms: Terms, today: date) -> WeekLine:
+    week, judgement = revision.key.week, revision.judgement
+    waived = judgement.verdict not in GOOD and any(
+        waiver.week == week and is_in_force(waiver, today) for waiver in terms.waivers
+    )
+    return WeekLine(
+        week=week,
+        verdict=Verdict.WAIVED if waived else judgement.verdict.value,
+        reason=next(iter(judgement.reasons), ""),
+        revision=revision.key.revision,
+        paused=any(pause.first <= week <= (pause.last or week) for pause in terms.list_pauses()),
     )

@@ -1,9 +1,9 @@
-"""Revisions and decisions as one hash chain an engagement: a changed row breaks its link.
+"""Revisions, decisions and adjustments as one hash chain an engagement: a changed row breaks its link.
 
 What the chain shows by itself: a changed, added or removed row of what it stands for, a changed or missing link, and a
-revision or decision without a link. What it can't show without an anchor outside of this database, such as a hash that
-was printed in a report: that the last links were cut off together with what they stand for, or that somebody who may
-write every table has rebuilt the whole chain.
+revision, decision or adjustment without a link. What it can't show without an anchor outside of this database, such as
+a hash that was printed in a report: that the last links were cut off together with what they stand for, or that
+somebody who may write every table has rebuilt the whole chain.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, Row, select, union
+from sqlalchemy import Connection, Engine, Row, Table, select, union
 from sqlalchemy.dialects.postgresql import insert
 
 from hypercare.canonical import canonical_json, digest
@@ -21,6 +21,10 @@ from hypercare.ledger import tables
 
 GENESIS = "0" * 64
 REVISION_TABLES = (tables.week_revisions, tables.metrics, tables.checks, tables.exceptions)
+SEQUENCED = {"decision": tables.decisions, "adjustment": tables.adjustments}
+"""Tables whose rows have the sequence number of their own link, by the link's kind."""
+NAMED_BY = {"decision": "week", "adjustment": "kind"}
+"""The column that tells such a row from others, for people."""
 DERIVED = {"digest", "sealed"}
 """Columns of a revision that its digest can't cover, being set with it; verifying compares them with the link."""
 
@@ -84,18 +88,16 @@ def revision_digest(connection: Connection, engagement: str, week: str, revision
     return digest(payload)
 
 
-def decision_digest(connection: Connection, engagement: str, sequence: int) -> str | None:
-    """Return the digest of a decision as it stands in the ledger; None where it is gone."""
-    query = select(tables.decisions).where(
-        tables.decisions.c.engagement == engagement, tables.decisions.c.sequence == sequence
-    )
+def sequenced_digest(connection: Connection, table: Table, engagement: str, sequence: int) -> str | None:
+    """Return the digest of a decision or adjustment as it stands in the ledger; None where it is gone."""
+    query = select(table).where(table.c.engagement == engagement, table.c.sequence == sequence)
     row = connection.execute(query).one_or_none()
     return None if row is None else values_digest(dict(row._mapping))
 
 
-def values_digest(decision: Mapping[str, object]) -> str:
-    """Return the digest of a decision's columns; its sequence number is bound by the link that carries the digest."""
-    return digest({name: value for name, value in decision.items() if name != "sequence"})
+def values_digest(values: Mapping[str, object]) -> str:
+    """Return the digest of a row's columns; its sequence number is bound by the link that carries the digest."""
+    return digest({name: value for name, value in values.items() if name != "sequence"})
 
 
 def verify_chain(engine: Engine) -> list[BrokenLink]:
@@ -112,7 +114,7 @@ def verify_chain(engine: Engine) -> list[BrokenLink]:
 
 def _list_chained(connection: Connection) -> list[tuple[str, str]]:
     """Return id and name of every engagement that has a link or something that needs one, known or not."""
-    chained = (tables.chain, tables.week_revisions, tables.decisions)
+    chained = (tables.chain, tables.week_revisions, *SEQUENCED.values())
     ids = union(select(tables.engagements.c.id), *(select(table.c.engagement) for table in chained))
     known = connection.execute(select(tables.engagements.c.id, tables.engagements.c.name))
     names = {row.id: row.name for row in known}
@@ -133,18 +135,18 @@ def _first_broken(connection: Connection, engagement: str, name: str) -> BrokenL
             reason = _compare_payload(connection, link)
         if reason:
             return BrokenLink(name, link.sequence, link.subject, reason)
-        linked.add(link.subject if link.kind == "revision" else link.sequence)
+        linked.add(link.subject if link.kind == "revision" else (link.kind, link.sequence))
         previous, expected = link.hash, expected + 1
     return _find_unlinked(connection, engagement, name, linked, expected)
 
 
 def _compare_payload(connection: Connection, link: Row[tuple[object, ...]]) -> str:
-    """Return what is wrong with the revision or decision that a link stands for; empty where nothing is."""
-    if link.kind == "decision":
-        found = decision_digest(connection, link.engagement, link.sequence)
+    """Return what is wrong with what a link stands for; empty where nothing is."""
+    if link.kind in SEQUENCED:
+        found = sequenced_digest(connection, SEQUENCED[link.kind], link.engagement, link.sequence)
         if found is None:
-            return "the decision is gone"
-        return "" if found == link.payload_digest else "the decision was changed after it was recorded"
+            return f"the {link.kind} is gone"
+        return "" if found == link.payload_digest else f"the {link.kind} was changed after it was recorded"
     week, _, revision = link.subject.partition(" revision ")
     table = tables.week_revisions
     own = connection.execute(
@@ -160,10 +162,10 @@ def _compare_payload(connection: Connection, link: Row[tuple[object, ...]]) -> s
 
 
 def _find_unlinked(
-    connection: Connection, engagement: str, name: str, linked: set[str | int], expected: int
+    connection: Connection, engagement: str, name: str, linked: set[str | tuple[str, int]], expected: int
 ) -> BrokenLink | None:
-    """Find a sealed revision or a decision that has no link."""
-    revisions, decisions = tables.week_revisions, tables.decisions
+    """Find a sealed revision, a decision or an adjustment that has no link."""
+    revisions = tables.week_revisions
     sealed = connection.execute(
         select(revisions.c.week, revisions.c.revision)
         .where(revisions.c.engagement == engagement, revisions.c.sealed)
@@ -173,14 +175,11 @@ def _find_unlinked(
         subject = revision_subject(week, revision)
         if subject not in linked:
             return BrokenLink(name, expected, subject, "its link is missing")
-    taken = connection.execute(
-        select(decisions.c.sequence, decisions.c.week)
-        .where(decisions.c.engagement == engagement)
-        .order_by(decisions.c.sequence)
-    )
-    for sequence, week in taken:
-        if sequence not in linked:
-            return BrokenLink(name, sequence, decision_subject(week), "its link is missing")
+    for kind, table in SEQUENCED.items():
+        own = select(table.c.sequence, table.c[NAMED_BY[kind]]).where(table.c.engagement == engagement)
+        for sequence, called in connection.execute(own.order_by(table.c.sequence)):
+            if (kind, sequence) not in linked:
+                return BrokenLink(name, sequence, f"{kind} on {called}", "its link is missing")
     return None
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hypercare.canonical import plain
+from hypercare.errors import ConfigurationError
 from hypercare.ledger.tables import engagements, instances
 from hypercare.model import Engagement
 
@@ -49,6 +50,26 @@ def record_engagements(
                 connection.execute(
                     insert(instances).values(name=instance, first_seen_as_of=as_of).on_conflict_do_nothing()
                 )
+
+
+def replace_engagement(connection: Connection, engagement: Engagement) -> None:
+    """Hold other facts of an engagement than were last read, because somebody decided so (rule R16)."""
+    same = engagements.c.id == engagement.id
+    connection.execute(update(engagements).where(same).values(name=engagement.name, facts=plain(engagement)))
+
+
+def find_engagement(engine: Engine, name: str) -> Engagement:
+    """Return an engagement by its name or id, also one that left hypercare; raise ConfigurationError for another."""
+    by_name = (engagements.c.id == name) | (engagements.c.name == name)
+    with engine.connect() as connection:
+        found = connection.execute(select(engagements.c.facts).where(by_name)).scalars().all()
+    if len(found) != 1:
+        words = (
+            f"{len(found)} engagements are called {name}, use the id" if found else f"no engagement is called {name}"
+        )
+        msg = f"{words}; see `hypercare verdicts`"
+        raise ConfigurationError(msg)
+    return ENGAGEMENT.validate_python(found[0])
 
 
 def read_engagements(engine: Engine, ids: Sequence[str] | None = None) -> list[Engagement]:

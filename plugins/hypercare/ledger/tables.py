@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -199,7 +200,7 @@ chain = Table(
     metadata,
     Column("engagement", String, primary_key=True),
     Column("sequence", Integer, primary_key=True),
-    Column("kind", String, nullable=False, comment="revision or decision"),
+    Column("kind", String, nullable=False, comment="revision, decision or adjustment"),
     Column("subject", String, nullable=False, comment="what the link stands for: `2026-W10 revision 1`"),
     Column("payload_digest", String, nullable=False, comment="sha256 of the canonical JSON of what it stands for"),
     Column("previous_hash", String, nullable=False),
@@ -223,16 +224,31 @@ decisions = Table(
     ForeignKeyConstraint(["engagement", "sequence"], ["chain.engagement", "chain.sequence"]),
 )
 
-waivers = Table(
-    "waivers",
+adjustments = Table(
+    "adjustments",
     metadata,
     Column("engagement", String, primary_key=True),
-    Column("criterion", String, primary_key=True, comment="a criterion of the exit policy, or `week:2026-W10`"),
-    Column("requested_as_of", Instant, primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("sequence", Integer, primary_key=True, comment="its link in the chain"),
+    Column("digest", String, nullable=False, comment="sha256 of all that the adjustment says: its natural key"),
+    Column("kind", String, nullable=False),
+    Column("adjustment", JSONB, nullable=False, comment="hypercare.adjustments.Adjustment"),
+    Column("effect", JSONB, nullable=False, comment="what was shown before it was confirmed, line by line"),
+    Column("judge_from", String, comment="the first week to be judged again; null where no decision rests on it"),
+    Column("as_of", Instant, nullable=False),
     Column("requested_by", String, nullable=False),
-    Column("approved_by", String, nullable=False),
-    Column("expires_on", Date, nullable=False),
+    Column("confirmed_by", String, nullable=False),
+    ForeignKeyConstraint(["engagement", "sequence"], ["chain.engagement", "chain.sequence"]),
+    UniqueConstraint("engagement", "digest"),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("run", String, primary_key=True, comment="the run that asked: `dag_id run_id`"),
+    Column("option", String, nullable=False, comment="what was chosen: Approve or Reject"),
+    Column("responded_by", String, nullable=False, comment="the user id under which somebody answered"),
+    Column("responded_at", Instant, nullable=False),
+    Column("shown", Text, nullable=False, comment="what the person was shown"),
 )
 
 faults = Table(

@@ -8,8 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from hypercare.adjustment_terms import NoticeAbout, settle_with_salesforce
 from hypercare.errors import ConfigurationError
+from hypercare.gate_calendar import find_local_day
 from hypercare.ledger import tables
+from hypercare.ledger.adjustments import read_terms_of
 from hypercare.ledger.evidence import Revision, latest_revisions
 from hypercare.ledger.faults import Fault, open_faults, record_faults
 from hypercare.ledger.roster import connected_since, read_engagements, record_engagements
@@ -21,6 +24,8 @@ from hypercare.weekly.request import RunRequest
 from hypercare.weekly.work import Batch, RevisionReason, WorkItem, plan_batches
 from hypercare.weeks import Week, last_judgeable_week
 
+SALESFORCE_DIFFERS = tuple(NoticeAbout)
+"""The causes of faults that say so."""
 log = logging.getLogger(__name__)
 
 
@@ -35,13 +40,19 @@ def discover_work(runtime: Runtime, request: RunRequest) -> list[Batch]:
 
 def plan_work(runtime: Runtime, request: RunRequest) -> list[Batch]:
     """Return the batches of a run for the engagements that the ledger knows."""
-    known = _select(read_engagements(runtime.engine), request.engagements)
+    known = _select(_list_running(runtime), request.engagements)
     items = _restated(known, request) or [
         item for engagement in known for item in _due(runtime, engagement, request) if request.week in (None, item.week)
     ]
     batches = plan_batches(known, items, _weights(runtime), runtime.settings.batches)
     log.info("%d engagements in hypercare, %d weeks due, %d batches", len(known), len(items), len(batches))
     return batches
+
+
+def _list_running(runtime: Runtime) -> list[Engagement]:
+    """Return the engagements in hypercare that are not cancelled."""
+    known = read_engagements(runtime.engine)
+    return [engagement for engagement in known if not read_terms_of(runtime.engine, engagement.id).cancellation]
 
 
 def _restated(known: Sequence[Engagement], request: RunRequest) -> list[WorkItem]:
@@ -62,14 +73,35 @@ def _due(runtime: Runtime, engagement: Engagement, request: RunRequest) -> list[
 
 
 def refresh_engagements(runtime: Runtime, as_of: datetime) -> None:
-    """Read the engagements in hypercare from Salesforce into the ledger; records that can't be read become faults."""
+    """Read the engagements in hypercare from Salesforce into the ledger, as their adjustments have them (rule R16).
+
+    Records that can't be read become faults, and so does a go-live that changed and waits for somebody's decision.
+    """
     from hypercare.systems.salesforce import open_salesforce
 
     found = open_salesforce(runtime.settings).read_engagements()
     faults = [Fault(name, "engagements", "engagement", words, (name,)) for name, words in found.problems]
     names = {fault.subject for fault in faults} | {fault.subject for fault in open_faults(runtime.engine)}
     record_faults(runtime.engine, as_of, faults, checked=names, causes=["engagement"])
-    record_engagements(runtime.engine, found.engagements, as_of, [row["id"] for row in found.rows])
+    settled = [_settle(runtime, engagement, as_of) for engagement in found.engagements]
+    notices = [notice for _, notices in settled for notice in notices]
+    ids = [engagement.id for engagement in found.engagements]
+    record_faults(runtime.engine, as_of, notices, checked=ids, causes=SALESFORCE_DIFFERS)
+    record_engagements(runtime.engine, [held for held, _ in settled], as_of, [row["id"] for row in found.rows])
+
+
+def _settle(runtime: Runtime, found: Engagement, as_of: datetime) -> tuple[Engagement, list[Fault]]:
+    """Return what the ledger is to hold of an engagement, and where Salesforce differs from that."""
+    known = read_engagements(runtime.engine, [found.id])
+    today = find_local_day(as_of, found.time_zone)
+    terms = read_terms_of(runtime.engine, found.id)
+    held, notices = settle_with_salesforce(found, known[0] if known else None, terms, today)
+    if terms.cancellation:
+        return held, []
+    return held, [
+        Fault(found.id, "engagements", notice.about, notice.words, (found.name,), required=notice.needs_decision)
+        for notice in notices
+    ]
 
 
 def due_weeks(

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hypercare.errors import HypercareError
+from hypercare.gate_calendar import find_local_day
+from hypercare.ledger.adjustments import read_terms_of
 from hypercare.ledger.decisions import read_runs, record_run
-from hypercare.ledger.faults import Fault, new_faults, open_faults
+from hypercare.ledger.faults import Fault, acknowledge_fault, new_faults, open_faults
+from hypercare.ledger.roster import read_engagements
 from hypercare.runtime import Runtime
 from hypercare.weeks import Week
 
@@ -24,10 +27,16 @@ class UnhealthyRunError(HypercareError):
 def check_run(runtime: Runtime, as_of: datetime, task_states: Mapping[str, Any]) -> list[str]:
     """Record the run, and raise UnhealthyRunError naming every new fault and broken task.
 
-    Returns, for a healthy run, the notes: faults that are known or concern nothing required, and weeks in which no run
-    took place.
+    Engagements that rest or are cancelled give no alerts (rule R16): a fault of theirs alone is a note. Returns, for a
+    healthy run, the notes: faults that are known or concern nothing required, and weeks in which no run took place.
     """
-    new = new_faults(runtime.engine, as_of)
+    resting = _list_resting(runtime, as_of)
+    found = new_faults(runtime.engine, as_of)
+    new = [fault for fault in found if not resting.issuperset(fault.engagements)]
+    # Known for today only: the first run after the rest finds them new.
+    for fault in found:
+        if fault not in new:
+            acknowledge_fault(runtime.engine, fault.subject, fault.feed, fault.cause, as_of.date())
     broken = sorted(name for name, state in task_states.items() if str(state) in BROKEN_STATES)
     others = [fault for fault in open_faults(runtime.engine) if fault not in new]
     notes = [f"known: {line}" for line in say_faults(fault for fault in others if fault.required)]
@@ -43,6 +52,16 @@ def check_run(runtime: Runtime, as_of: datetime, task_states: Mapping[str, Any])
     if problems:
         raise UnhealthyRunError("\n".join(["this run met something new:", *problems, *notes]))
     return notes
+
+
+def _list_resting(runtime: Runtime, as_of: datetime) -> set[str]:
+    """Return the names of the engagements that rest on the day of a run, or are cancelled."""
+    resting = set()
+    for engagement in read_engagements(runtime.engine):
+        terms = read_terms_of(runtime.engine, engagement.id)
+        if terms.cancellation or terms.find_rest(find_local_day(as_of, engagement.time_zone)):
+            resting.add(engagement.name)
+    return resting
 
 
 def say_faults(faults: Iterable[Fault]) -> list[str]:

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from hypercare.adjustment_terms import Terms, apply_terms, read_terms
 from hypercare.business_calendar import holidays_between
 from hypercare.gate import judge_exit
+from hypercare.gate_calendar import find_local_day
+from hypercare.ledger.adjustments import read_adjustments
 from hypercare.ledger.decisions import decided_as_of, read_action_items, record_action_items, record_decision
 from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
 from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.roster import read_engagements
-from hypercare.ledger.waivers import read_waivers
 from hypercare.model import ActionItem, Engagement, Judgement
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
@@ -35,7 +37,7 @@ def judge_all(runtime: Runtime, as_of: datetime) -> int:
     for engagement in everyone:
 
         def act(member: Engagement = engagement) -> None:
-            appended.append(_judge_engagement(runtime, member, as_of))
+            appended.append(judge_engagement(runtime, member, as_of))
 
         fault = find_fault(engagement, "judge", act)
         faults += [fault] if fault else []
@@ -43,15 +45,30 @@ def judge_all(runtime: Runtime, as_of: datetime) -> int:
     return sum(appended)
 
 
-def _judge_engagement(runtime: Runtime, engagement: Engagement, as_of: datetime) -> int:
+def judge_engagement(
+    runtime: Runtime, engagement: Engagement, as_of: datetime, *, judge_from: Week | None = None
+) -> int:
+    """Judge one engagement from the first week on whose evidence or adjustments are newer than its decision.
+
+    `judge_from` has weeks judged again from there on anyway. A cancelled engagement is not judged. Returns how many
+    decisions were appended.
+    """
+    recorded = read_adjustments(runtime.engine, engagement.id)
+    terms = read_terms(each.adjustment for each in recorded)
+    if terms.cancellation:
+        return 0
     revisions = latest_revisions(runtime.engine, engagement.id)
     decided = decided_as_of(runtime.engine, engagement.id)
     changed = [w for w, revision in revisions.items() if w not in decided or decided[w] < revision.as_of]
+    changed += [
+        w for each in recorded if each.judge_from for w in decided if each.judge_from <= w and decided[w] < each.as_of
+    ]
+    changed += [judge_from] if judge_from else []
     if not changed:
         return 0
     items = read_items(runtime, engagement, as_of)
     return sum(
-        _decide(runtime, engagement, as_of, revisions, week, items) for week in revisions if week >= min(changed)
+        _decide(runtime, engagement, as_of, revisions, week, items, terms) for week in revisions if week >= min(changed)
     )
 
 
@@ -62,17 +79,18 @@ def _decide(
     revisions: Mapping[Week, Revision],
     week: Week,
     current_items: tuple[ActionItem, ...],
+    terms: Terms,
 ) -> bool:
     """Judge the engagement as of the end of one week, on its evidence up to there."""
     with runtime.engine.begin() as connection:
         record_action_items(connection, engagement.id, week, current_items)
     items = read_action_items(runtime.engine, engagement.id, week)
     used = {w: revision for w, revision in revisions.items() if w <= week}
-    judgement = judge(runtime, engagement, as_of, used, items, week)
+    judgement = judge(runtime, engagement, as_of, used, items, week, terms)
     inputs = {
         "revisions": {str(w): revision.digest for w, revision in used.items()},
         "action_items": items,
-        "waivers": read_waivers(runtime.engine, engagement.id),
+        "adjustments": terms,
         "policy": runtime.policy.digest,
     }
     with runtime.engine.begin() as connection:
@@ -86,25 +104,27 @@ def judge(
     revisions: Mapping[Week, Revision],
     items: Sequence[ActionItem],
     through: Week,
+    terms: Terms,
 ) -> Judgement:
-    """Return the gate's answer on frozen evidence; writes nothing."""
+    """Return the gate's answer on frozen evidence, under the terms of its adjustments; writes nothing."""
     policy = runtime.policy.for_engagement(engagement)
     holidays = holidays_between(engagement.holiday_calendar, engagement.go_live, (as_of + HOLIDAYS_AHEAD).date())
-    waivers = read_waivers(runtime.engine, engagement.id)
     weeks = [
-        judge_week(revision.evidence, policy, as_of, engagement, holidays=holidays, waivers=waivers)
+        judge_week(revision.evidence, policy, as_of, engagement, holidays=holidays, waivers=terms.waivers)
         for revision in revisions.values()
     ]
-    feeds = revisions[through].evidence.feeds
-    return judge_exit(
+    last = revisions.get(through)
+    judgement = judge_exit(
         engagement,
         weeks,
         items,
-        feeds,
+        last.evidence.feeds if last else (),
         policy,
         as_of,
-        waivers=waivers,
-        flows=read_flows(runtime.engine, revisions[through].key),
+        waivers=terms.waivers,
+        flows=read_flows(runtime.engine, last.key) if last else (),
+        pauses=terms.list_pauses(),
         holidays=holidays,
         through=through,
     )
+    return apply_terms(judgement, terms, find_local_day(as_of, engagement.time_zone))

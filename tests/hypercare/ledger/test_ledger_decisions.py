@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select
 from hypercare.canonical import digest, plain
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.ledger import tables
-from hypercare.ledger.chain import decision_digest, values_digest, verify_chain
+from hypercare.ledger.chain import sequenced_digest, values_digest, verify_chain
 from hypercare.ledger.decisions import (
     latest_decisions,
     read_action_items,
@@ -187,7 +187,7 @@ def test_a_digest_is_the_same_before_and_after_the_database(
     with ledger_engine.connect() as connection:
         row = connection.execute(select(tables.decisions).order_by(tables.decisions.c.sequence.desc()).limit(1)).one()
         link = connection.execute(select(tables.chain).where(tables.chain.c.sequence == row.sequence)).one()
-        found = decision_digest(connection, ENGAGEMENT, row.sequence)
+        found = sequenced_digest(connection, tables.decisions, ENGAGEMENT, row.sequence)
     assert link.payload_digest == found == values_digest({**row._mapping, "as_of": row.as_of.astimezone(as_of.tzinfo)})
     assert verify_chain(ledger_engine) == []
 

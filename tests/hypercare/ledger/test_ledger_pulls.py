@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ledger_records import RUN, WEEK, make_full_engagement, seal_week
-from sqlalchemy import Engine, delete, insert, select, update
+from ledger_records import RUN, make_full_engagement, seal_week
+from sqlalchemy import Engine, delete, select, update
 
 from hypercare.lake import Lake
 from hypercare.ledger import tables
@@ -19,8 +19,7 @@ from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.leases import take_lease
 from hypercare.ledger.pulls import PullRecord, RuleRecord, read_pulls, record_pull, record_validation
 from hypercare.ledger.roster import record_engagements
-from hypercare.ledger.waivers import read_waivers
-from hypercare.model import FeedState, Waiver
+from hypercare.model import FeedState
 from hypercare.weeks import Week
 
 PULL = "20260309T143000Z"
@@ -86,19 +85,6 @@ def test_the_first_validation_stands(ledger_engine: Engine) -> None:
         1,
         ["payment:7 'Łódź'"],
     )
-
-
-def test_waivers_of_criteria_and_weeks_are_told_apart(ledger_engine: Engine) -> None:
-    common = {"reason": "agreed", "requested_by": "Ana", "approved_by": "Bo", "expires_on": date(2026, 4, 1)}
-    with ledger_engine.begin() as connection:
-        for number, criterion in enumerate(("week:2026-W10", "action_items")):
-            row = {"engagement": "a", "criterion": criterion, "requested_as_of": RUN + timedelta(days=number)}
-            connection.execute(insert(tables.waivers).values(**row, **common))
-    assert read_waivers(ledger_engine, "a") == [
-        Waiver(criterion="reconciliation_cycle", week=WEEK, **common),
-        Waiver(criterion="action_items", **common),
-    ]
-    assert read_waivers(ledger_engine, "b") == []
 
 
 @pytest.fixture
