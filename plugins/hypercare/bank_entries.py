@@ -43,7 +43,7 @@ class BankEntry:
     is_reversal: bool = False
     return_reason: str = ""
     """The code under which the other bank sent the money back, such as AC04."""
-    references: tuple[str, ...] = ()
+    payer_references: tuple[str, ...] = ()
     """What the payer's side named it: end-to-end id, instruction id, cheque number."""
     bank_references: tuple[str, ...] = ()
     """What banks named it."""
@@ -148,6 +148,6 @@ def read_entry(row: Mapping[str, Any]) -> BankEntry:
     """Return the entry that a typed row of the feed holds; an empty text is none there."""
     known = {field.name: field for field in fields(BankEntry)}
     values = {name: value for name, value in row.items() if name in known and value is not None}
-    for name in ("references", "bank_references", "batch_references"):
+    for name in ("payer_references", "bank_references", "batch_references"):
         values[name] = tuple(part for part in values.get(name, "").split(SEPARATOR) if part)
     return BankEntry(**values)

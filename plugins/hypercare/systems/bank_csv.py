@@ -161,7 +161,7 @@ def _find_header(rows: Sequence[Sequence[str]], layout: CsvLayout, file: str) ->
     for number, cells in enumerate(rows[: layout.header_within_rows]):
         names = [_plain(cell) for cell in cells]
         places = {
-            column: [place for header in headers for place, name in enumerate(names) if name == _plain(header)]
+            column: [place for place, name in enumerate(names) if name in {_plain(header) for header in headers}]
             for column, headers in layout.columns.items()
         }
         missing = [f"{name} ({', '.join(layout.columns[name])})" for name in layout.required if not places[name]]
@@ -197,8 +197,9 @@ def _read_rows(
     for number, cells in enumerate(rows[header + 1 :], start=header + 2):
         if not any(cell.strip() for cell in cells):
             continue
-        if len(cells) < len(rows[header]):
-            faults.append(f"line {number} has {len(cells)} cells, the header {len(rows[header])}")
+        width = len(rows[header])
+        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+            faults.append(f"line {number} has {len(cells)} cells, the header {width}")
             continue
         row = _Row(layout, {name: [cells[place].strip() for place in found] for name, found in places.items()})
         try:
@@ -236,7 +237,7 @@ class _Row:
             booked_on=booked_on,
             value_on=self.read_day("value_on"),
             is_reversal=self.text("kind").casefold() in self.layout.reversal_words,
-            references=drop_empty(self.texts.get("references", ())),
+            payer_references=drop_empty(self.texts.get("references", ())),
             bank_references=drop_empty(self.texts.get("bank_references", ())),
             batch_references=drop_empty(self.texts.get("batch_references", ())),
             remittance=" ".join(text for text in self.texts.get("remittance", ()) if text),
@@ -308,7 +309,7 @@ def _name_entries(read: Sequence[BankEntry], file: str, digest: str) -> list[Ban
             entry.is_credit,
             entry.amount.normalize(),
         )
-        key = digest_of(*said, *entry.references, *entry.bank_references, entry.remittance)
+        key = digest_of(*said, *entry.payer_references, *entry.bank_references, entry.remittance)
         seen[key] += 1
         statement = digest_of(file, entry.account, entry.currency)[:16]
         identity = digest_of(key, seen[key])[:16]

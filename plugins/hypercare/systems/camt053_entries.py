@@ -153,7 +153,7 @@ def _read_detail(node: Element, booking: BankEntry, *, alone: bool) -> BankEntry
         booking,
         is_credit=read_direction(node) if own else booking.is_credit,
         return_reason=read_text(node, "RtrInf/Rsn/Cd") or read_text(node, "RtrInf/Rsn/Prtry"),
-        references=drop_empty(read_texts(node, *PAYER_REFERENCES)),
+        payer_references=drop_empty(read_texts(node, *PAYER_REFERENCES)),
         bank_references=drop_empty([*booking.bank_references, *read_texts(node, *BANK_REFERENCES)]),
         batch_references=drop_empty([*booking.batch_references, *read_texts(node, *BATCH_REFERENCES)]),
         payments_told=None,
@@ -174,7 +174,7 @@ def _gather(booking: BankEntry, parts: Sequence[BankEntry]) -> BankEntry:
     return replace(
         booking,
         return_reason=next((part.return_reason for part in parts if part.return_reason), ""),
-        references=drop_empty([text for part in parts for text in part.references]),
+        payer_references=drop_empty([text for part in parts for text in part.payer_references]),
         bank_references=drop_empty([text for part in parts for text in part.bank_references]),
         batch_references=drop_empty([text for part in parts for text in part.batch_references]),
         payments_told=booking.payments_told or len(parts),
