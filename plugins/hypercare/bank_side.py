@@ -33,9 +33,9 @@ select
     released_payments.released_on - 1 as earliest,
     coalesce(
         add_business_days(
-            coalesce(released_payments.final_on, released_payments.starts_on),
-            released_payments.business_days + $bank_match_business_days
+            released_payments.final_on, released_payments.business_days + $bank_match_business_days
         ),
+        add_business_days(released_payments.deadline, $bank_match_business_days),
         released_payments.deadline
     ) as latest,
     payments.pay_from_total as account_amount,
