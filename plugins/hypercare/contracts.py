@@ -102,7 +102,7 @@ class Contract:
 
     feed: str
     version: int
-    system: Literal["coupa", "salesforce", "tracker"]
+    system: Literal["coupa", "salesforce", "tracker", "bank"]
     record_name: str
     columns: Record
     baseline: Baseline

@@ -105,6 +105,7 @@ class ReconciliationPolicy:
     tolerance: Decimal
     late_after_business_days: int
     erp_leg_business_days: int
+    bank_match_business_days: int
     payment_method_business_days: Mapping[str, int]
     clear_within_business_days: int
     systemic: SystemicPolicy

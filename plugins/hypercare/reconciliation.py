@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from hypercare.bank_side import load_bank_matches
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import (
     CheckResult,
@@ -149,6 +150,7 @@ def reconciliation_parameters(policy: Policy, engagement: Engagement) -> dict[st
         "tolerance": numbers.tolerance,
         "late_after_business_days": numbers.late_after_business_days,
         "erp_leg_business_days": ERP_LEG_BUSINESS_DAYS,
+        "bank_match_business_days": numbers.bank_match_business_days,
         "payment_run_weekday": WEEKDAYS.index(run_days) + 1 if isinstance(run_days, str) else None,
         "payment_run_days_of_month": (
             [] if by_weekday else [LAST_OF_MONTH if day == "last" else int(day) for day in run_days]
@@ -183,6 +185,7 @@ def reconcile_week(
         msg = f"{engagement.customer} ({engagement.id}): asked for {week}, but the tables are turned to {selected}"
         raise ConfigurationError(msg)
     create_shared_tables(views, checks, parameters)
+    load_bank_matches(views.connection, parameters)
     main_currency = _find_main_currency(views)
     findings = _Findings()
     for check in checks.checks:
@@ -217,7 +220,7 @@ def create_table(views: WeekViews, name: str, query: str, parameters: Mapping[st
 def _judge(
     views: WeekViews, check: Check, week: Week, main_currency: str, parameters: Mapping[str, Any], findings: _Findings
 ) -> None:
-    """Run one check's query over the week and add what it found."""
+    """Run one check's query over the week and add what it found; a row that offends null can't be told yet: UNKNOWN."""
     query = f"""
         create or replace temp table judged as
         select judged.* from ({check.query}) as judged, engagement
@@ -226,20 +229,21 @@ def _judge(
     _execute(views, query, parameters, check.name)
     totals = [CurrencyTotal(check.name, *row) for row in _fetch(views, TOTALS)]
     rows, offending = sum(total.rows for total in totals), sum(total.exceptions for total in totals)
+    untold = _fetch(views, f"{TOLD} where offending is null order by key")
     main = next((total for total in totals if total.currency == main_currency), None)
     findings.totals += totals
     findings.results.append(
         CheckResult(
             check=check.name,
             title=check.title,
-            verdict=Verdict.FAIL if offending and not check.reported else Verdict.PASS,
+            verdict=Verdict.UNKNOWN if untold else Verdict.FAIL if offending and not check.reported else Verdict.PASS,
             required=not (check.advisory or check.reported),
             advisory=check.advisory or check.reported,
             rows=rows,
             exceptions=0 if check.reported else offending,
             value=main.value if main else Decimal(0),
             exception_value=main.exception_value if main and not check.reported else Decimal(0),
-            reason=_describe(check, rows, offending),
+            reason=_describe_untold(rows, untold) if untold else _describe(check, rows, offending),
         )
     )
     if not check.reported:
@@ -279,6 +283,10 @@ def _describe(check: Check, rows: int, offending: int) -> str:
     return f"{offending} of {rows} rows" + (" differ, reported only" if check.reported else " offend")
 
 
+def _describe_untold(rows: int, untold: Sequence[tuple[Any, ...]]) -> str:
+    return f"{len(untold)} of {rows} rows can't be told yet: {untold[0][1]}"
+
+
 def _conclude_unjudged(check: Check, verdict: Verdict, reason: str) -> CheckResult:
     lenient = check.advisory or check.reported
     return CheckResult(check.name, check.title, verdict, required=not lenient, advisory=lenient, reason=reason)
@@ -298,6 +306,8 @@ def _find_refusal(check: Check, engagement: Engagement, feeds: Sequence[FeedHeal
         feed = health.get(need.feed) or FeedHealth(need.feed, FeedState.ABSENT, required=False, reason="never pulled")
         if feed.is_valid:
             continue
+        if need.where_given and feed.state in NOT_THERE:
+            return Verdict.NOT_APPLICABLE, f"no {feed.feed.replace('_', ' ')} are given"
         reason = f"feed {feed.feed} is {feed.state}" + (f": {feed.reason}" if feed.reason else "")
         if not need.optional or feed.state not in NOT_THERE:
             return Verdict.UNKNOWN, reason

@@ -1,8 +1,9 @@
 """The checks and shared tables of include/sql/reconciliation, read strictly from their headers (rule R8).
 
 A header line is `-- key: value`, its further lines are indented. The feeds of a check are written
-`invoices; with Coupa Pay: payments; optional: expense_reports`: groups, each for every engagement or for those with a
-product or an ERP leg, and what a check can do without where it was never granted.
+`invoices; with Coupa Pay: payments; optional: expense_reports; where given: bank_entries`: groups, each for every
+engagement or for those with a product or an ERP leg, what a check can do without where it was never granted, and what
+it does not apply without.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ CHECK_KEYS = frozenset({"check", "number", "title", "definition", "judged on", "
 OPTIONAL_CHECK_KEYS = frozenset({"products", "erp legs", "advisory", "reported"})
 TABLE_KEYS = frozenset({"table", "number", "definition"})
 HEADER_LINE = re.compile(r"^-- (?P<key>[a-z][a-z ]*): (?P<value>.+)$")
-FEED_GROUP = re.compile(r"^(?P<optional>optional)?\s*(with (?P<condition>[^:]+))?$")
+FEED_GROUP = re.compile(r"^(?P<need>optional|where given)?\s*(with (?P<condition>[^:]+))?$")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class FeedNeed:
     feed: str
     optional: bool = False
     condition: str = ""
+    where_given: bool = False
+    """Where it was never given, the check does not apply, whatever the other feeds are like."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,12 @@ def _read_feeds(path: Path, text: str) -> Iterator[FeedNeed]:
             msg = f"{path.name}: can't read the feeds {group.strip()!r}"
             raise ContractError(msg)
         for name in sorted(_split(names)):
-            yield FeedNeed(name, bool(match["optional"]), (match["condition"] or "").strip())
+            yield FeedNeed(
+                name,
+                optional=match["need"] == "optional",
+                condition=(match["condition"] or "").strip(),
+                where_given=match["need"] == "where given",
+            )
 
 
 def _read_number(path: Path, header: Mapping[str, str]) -> int:

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """Root of the lake: a folder, or s3://, gs://, abfs:// …; empty: a folder in the state folder."""
     tracker_url: str = ""
     """Folder or URL of the action item workbooks; empty: a folder in the state folder."""
+    bank_url: str = ""
+    """Folder or URL of a folder of bank statements for each engagement, named by its ICM record id; empty: none."""
     policy_file: Path = ROOT / "include" / "policies" / "exit_gate.v1.yaml"
     salesforce_connection: str = "salesforce_default"
     salesforce_base_url: str = ""

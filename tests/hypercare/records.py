@@ -109,7 +109,8 @@ def write_pull(
 
 
 def feed_health(who: Engagement, **states: FeedState) -> list[FeedHealth]:
-    """Every feed of the engagement's products, VALID unless named in `states`."""
+    """Every feed of the engagement's products, VALID unless named in `states`; bank statements are not given."""
+    states = dict.fromkeys(("bank_statements", "bank_entries"), FeedState.ABSENT) | states
     return [
         FeedHealth(
             feed=contract.feed,
@@ -548,6 +549,49 @@ def action_item(id: str, **changes: Any) -> dict[str, Any]:
         "raised_on": "2026-03-24",
         "due_on": "2026-04-07",
         "internal_only": False,
+    }
+    return {**plain, **changes}
+
+
+def bank_statement(id: str, **changes: Any) -> dict[str, Any]:
+    """A statement of one account over the whole of March, without entries."""
+    plain = {
+        "id": id,
+        "account": "…1234 0a1b2c3d",
+        "currency": "USD",
+        "name": f"Statement {id}",
+        "page": 1,
+        "covered_from": "2026-02-01",
+        "covered_through": "2026-03-31",
+        "entries": 0,
+        "movement": "0",
+        "arithmetic": "untold",
+        "continuity": "first",
+        "file": f"bank statement {id}.xml",
+        "file_digest": "0" * 64,
+        "place": "Stmt 1",
+    }
+    return {**plain, **changes}
+
+
+def bank_entry(id: str, **changes: Any) -> dict[str, Any]:
+    """A booked debit of 100.00 USD within the week that names payment PAY-1."""
+    plain = {
+        "id": id,
+        "account": "…1234 0a1b2c3d",
+        "currency": "USD",
+        "amount": "100.00",
+        "is_credit": False,
+        "booked_on": "2026-03-24",
+        "value_on": "2026-03-24",
+        "status": "booked",
+        "is_reversal": False,
+        "payer_references": "PAY-1",
+        "charges": "0",
+        "statement": "S1",
+        "file": "bank statement S1.xml",
+        "file_digest": "0" * 64,
+        "place": f"Stmt 1, Ntry {id}",
     }
     return {**plain, **changes}
 

@@ -28,10 +28,9 @@ def test_a_paid_invoice_passes_every_check_in_the_week_of_its_payment(tmp_path: 
     with books(tmp_path, {**healthy(), "statements": [], "charges": []}) as open_books:
         judged = open_books.judge("3-11")
     assert judged.found.exceptions == ()
-    assert {check.check: check.verdict for check in judged.found.checks} == dict.fromkeys(
-        (check.check for check in judged.found.checks), Verdict.PASS
-    )
-    assert {check.check: check.rows for check in judged.found.checks} == {
+    given = [check for check in judged.found.checks if not check.check.startswith("bank_")]
+    assert {check.verdict for check in given} == {Verdict.PASS}
+    assert {check.check: check.rows for check in given} == {
         "paid_what_was_approved": 1,
         "details_add_up": 1,
         "adjustments_explain_the_rest": 1,

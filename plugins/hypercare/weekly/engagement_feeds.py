@@ -1,4 +1,4 @@
-"""Feeds that belong to an engagement rather than an instance: its ICM record, its cases, its action item tracker."""
+"""Feeds that belong to an engagement rather than an instance: its ICM record, cases, tracker, bank statements."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from hypercare.weekly.trackers import open_trackers
 
 log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, Any]]
+Read = Callable[[Engagement], Rows | None]
+"""Reads a feed for an engagement; None: it does not have that feed."""
 
 
 def pull_engagement_feeds(
     runtime: Runtime, engagements: Sequence[Engagement], as_of: datetime, leases: Mapping[str, Lease]
 ) -> list[PullRecord]:
-    """Pull cases and action items of each engagement, under its lease; return what came of each, recorded too."""
+    """Pull each engagement's own feeds, under its lease; return what came of each that it has, recorded too."""
     readers = open_readers(runtime)
     records = []
     for engagement in engagements:
         lease = leases[engagement.id]
         for feed, read in readers.items():
             record = _pull(runtime, feed, engagement, as_of, read, lease)
+            if record is None:
+                continue
             with runtime.engine.begin() as connection:
                 lease.hold(connection)
                 record_pull(connection, record)
@@ -36,9 +40,10 @@ def pull_engagement_feeds(
     return records
 
 
-def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
+def open_readers(runtime: Runtime) -> dict[str, Read]:
     """Return, by feed, what reads it for an engagement; a system that can't be opened fails at its first read."""
     from hypercare.systems.salesforce import open_salesforce
+    from hypercare.weekly.bank_feeds import open_bank_readers
 
     settings = runtime.settings
     salesforce = open_salesforce(settings)
@@ -50,7 +55,12 @@ def open_readers(runtime: Runtime) -> dict[str, Callable[[Engagement], Rows]]:
     def read_cases(engagement: Engagement) -> Rows:
         return salesforce.read_case_rows(engagement.account_id)
 
-    return {"engagements": read_engagement, "cases": read_cases, "action_items": trackers.read_items}
+    readers: dict[str, Read] = {
+        "engagements": read_engagement,
+        "cases": read_cases,
+        "action_items": trackers.read_items,
+    }
+    return readers | open_bank_readers(runtime)
 
 
 def _pull(
@@ -58,9 +68,9 @@ def _pull(
     feed: str,
     engagement: Engagement,
     as_of: datetime,
-    read: Callable[[Engagement], Rows],
+    read: Read,
     lease: Lease,
-) -> PullRecord:
+) -> PullRecord | None:
     from hypercare.weekly.pull import record_of
 
     pull = pull_id(as_of)
@@ -68,6 +78,8 @@ def _pull(
         published = runtime.lake.manifest(feed, engagement.id, pull)
         if published is None:
             rows = read(engagement)
+            if rows is None:
+                return None
             published = publish_rows(
                 runtime.lake, runtime.contracts[feed], engagement.id, pull, rows, as_of, lease.check
             )
