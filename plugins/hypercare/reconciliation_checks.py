@@ -2,7 +2,8 @@
 
 A header line is `-- key: value`, its further lines are indented. The feeds of a check are written
 `invoices; with Coupa Pay: payments; optional: expense_reports`: groups, each for every engagement or for those with a
-product or an ERP leg, and what a check can do without where it was never granted.
+product or an ERP leg, and what a check can do without where it was never granted. `invoices.changes` says that the feed
+and this part of it are needed: a column, `pending` documents, or later `changes`, which flat files may lack.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class FeedNeed:
     feed: str
     optional: bool = False
     condition: str = ""
+    part: str = ""
+    """A part of the feed that must be there: a column, a nested table, `pending` or `changes`."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,8 @@ def _read_feeds(path: Path, text: str) -> Iterator[FeedNeed]:
             msg = f"{path.name}: can't read the feeds {group.strip()!r}"
             raise ContractError(msg)
         for name in sorted(_split(names)):
-            yield FeedNeed(name, bool(match["optional"]), (match["condition"] or "").strip())
+            feed, _, part = name.partition(".")
+            yield FeedNeed(feed, bool(match["optional"]), (match["condition"] or "").strip(), part)
 
 
 def _read_number(path: Path, header: Mapping[str, str]) -> int:
