@@ -222,8 +222,9 @@ def _stage(delivery: _Delivery, file: DropFile, body: bytes, digest: str) -> str
 
 
 def _head(record: Mapping[str, Any], place: int, row: int) -> dict[str, Any]:
-    """Return what tells versions apart; records without an id are each one of their own."""
-    return {"id": record.get("id") or f"no id {place}.{row}", "updated-at": record.get("updated-at")}
+    """Return what tells versions apart: of one time the one delivered last counts; those without id stay apart."""
+    updated_at = record.get("updated-at")
+    return {"id": (record.get("id") or f"no id {place}.{row}", updated_at), "updated-at": updated_at}
 
 
 def _find_lacks(

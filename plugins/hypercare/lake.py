@@ -75,7 +75,8 @@ class Manifest(BaseModel):
     kind: Literal["baseline", "increment", "references", "snapshot", "delivery"]
     """A snapshot is the feed's whole state; the others add versions to what earlier pulls brought.
 
-    A delivery is of files, which may arrive late: among their versions the one updated last counts.
+    A delivery is of files: it holds each version that they bring, and the one updated last counts, since files may
+    arrive late.
     """
     passes: tuple[Pass, ...] = ()
     pages: tuple[StagedPage, ...]

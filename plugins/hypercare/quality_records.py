@@ -109,7 +109,7 @@ def load_records(
             select *, case when id is null then 1 else count(*) over same end as {COPIES}
             from (
                 select * exclude (_updated) from versions
-                qualify _position = max_by(_position, (_updated, _position)) over (partition by {OWNER}, id)
+                qualify (_updated, _position) = max((_updated, _position)) over (partition by {OWNER}, id)
             )
             window same as (partition by {OWNER}, id)
         ),

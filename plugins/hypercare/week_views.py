@@ -45,7 +45,8 @@ class TypedPull:
     observed_at: datetime
     """The server's own time at the first answer, UTC."""
     is_delivery: bool = False
-    """Whether it came as files, which may arrive late: then the version updated last counts, not the last to come."""
+    """Whether it came as files: it holds a version of a record for each time that it was updated, and files may arrive
+    late, so that the version updated last counts, not the last to come."""
 
 
 class WeekViews:
@@ -194,7 +195,7 @@ class WeekViews:
                 partition by instance, id order by _updated desc nulls last, _order desc
             ) = 1
             """
-            if len(pulls) > 1
+            if len(pulls) > 1 or any(pull.is_delivery for pull in pulls)
             else f"create temp table {contract.feed}__last as "
             f"select * exclude (_order, _updated) from {contract.feed}__versions"
         )

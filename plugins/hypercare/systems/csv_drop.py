@@ -7,7 +7,7 @@ copy of the files, or for an export of our own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -129,12 +129,13 @@ def open_drop_folder(
     root_url: str,
     mappings: Path,
     contracts: Mapping[str, Contract],
-    settle_seconds: float,
+    required: Collection[str] = (),
+    settle_seconds: float = 60,
 ) -> DropFolder:
     """Return an instance's drop folder.
 
     `place` is a folder below `root_url`, or a path or URL of its own; `override` the file below `mappings` that says
-    how this customer's columns differ, if they do. Raises ConfigurationError for an address or mapping that can't be
+    how this customer's columns differ, if they do; it can't take away `required` feeds. Raises ConfigurationError for an address or mapping that can't be
     used.
     """
     url = place if "://" in place or place.startswith("/") else f"{root_url.rstrip('/')}/{place}"
@@ -143,7 +144,8 @@ def open_drop_folder(
     except (ImportError, ValueError) as error:
         msg = f"instance {instance}: the drop folder {url!r} cannot be used: {error}; correct connection or settings"
         raise ConfigurationError(msg) from error
-    return DropFolder(instance, url.rstrip("/"), load_csv_mapping(mappings, override, contracts), settle_seconds)
+    mapping = load_csv_mapping(mappings, override, contracts, required)
+    return DropFolder(instance, url.rstrip("/"), mapping, settle_seconds)
 
 
 def _describe(path: str, info: Mapping[str, Any], root: str) -> DropFile:

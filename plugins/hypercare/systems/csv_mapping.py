@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -158,11 +158,13 @@ def normalise_type(word: str) -> str:
     return re.sub(r"s$", "", normalise(word))
 
 
-def load_csv_mapping(folder: Path, override: str, contracts: Mapping[str, Contract]) -> CsvMapping:
+def load_csv_mapping(
+    folder: Path, override: str, contracts: Mapping[str, Contract], required: Collection[str] = ()
+) -> CsvMapping:
     """Return the standard mapping of a folder, with what the file `override` of it changes (empty: nothing).
 
     In the override, mappings are laid over those of the standard, all else replaces, and null takes away; a feed that
-    it declares `not_held` is taken from the mapped ones.
+    it declares `not_held` is taken from the mapped ones, unless it is `required`: then evidence would be waived here.
     Raises ConfigurationError that names everything wrong, columns that the contracts do not have included.
     """
     standard = folder / DEFAULT_MAPPING
@@ -173,7 +175,9 @@ def load_csv_mapping(folder: Path, override: str, contracts: Mapping[str, Contra
     changes, name = _read_yaml(folder / override), f"{DEFAULT_MAPPING} with {override}"
     merged = _merge(_read_yaml(standard), changes)
     for feed in changes.get("not_held") or {}:
-        merged["feeds"].pop(feed, None)
+        if merged["feeds"].pop(feed, None) and feed in required:
+            msg = f"mapping {override} takes away {feed}, which the policy requires; have the customer export it"
+            raise ConfigurationError(msg)
     mapping = validate_mapping(merged, name, CsvMapping)
     _check_columns(mapping, contracts, name)
     return mapping

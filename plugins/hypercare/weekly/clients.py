@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hypercare.contracts import Contract
 from hypercare.settings import Settings
@@ -35,11 +35,14 @@ def open_coupa(settings: Settings, instance: str, contracts: Sequence[Contract])
     )
 
 
-def find_drop_folder(settings: Settings, instance: str, contracts: Mapping[str, Contract]) -> DropFolder | None:
+def find_drop_folder(
+    settings: Settings, instance: str, contracts: Mapping[str, Contract], required: Collection[str]
+) -> DropFolder | None:
     """Return the folder of an instance that is fed by flat files; None for one that has an API.
 
     Its connection `coupa_<instance>` says so in its extra: `drops`, a folder below the setting `drops_url` or a path or
-    URL of its own, and where the customer's columns differ, `mapping`, a file in include/mappings. Raises
+    URL of its own, and where the customer's columns differ, `mapping`, a file in include/mappings, which can't take
+    away the `required` feeds. Raises
     ConfigurationError where connection, address or mapping can't be used.
     """
     found = read_connection(f"{settings.coupa_connection_prefix}{instance}")
@@ -53,5 +56,6 @@ def find_drop_folder(settings: Settings, instance: str, contracts: Mapping[str, 
         settings.drops_url or str(settings.state_folder / "drops"),
         settings.include_folder / "mappings",
         contracts,
+        required,
         settings.drops_settle_seconds,
     )

@@ -67,9 +67,13 @@ class InstancePull:
     def feeds(self) -> list[Contract]:
         """The feeds that any of the engagements has; required ones first, so that a down instance is told by them."""
         wanted = {c.feed: c for e in self.engagements for c in applicable_feeds(e, self.runtime.contracts)}
-        required = {feed for e in self.engagements for feed in required_feeds(self.runtime, e)}
         own = [contract for contract in wanted.values() if contract.system == "coupa"]
-        return sorted(own, key=lambda contract: (contract.feed not in required, contract.feed))
+        return sorted(own, key=lambda contract: (contract.feed not in self.required, contract.feed))
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The feeds that any of the engagements requires."""
+        return frozenset(feed for e in self.engagements for feed in required_feeds(self.runtime, e))
 
     @property
     def policy(self) -> PullPolicy:
@@ -108,7 +112,8 @@ def pull_instance(work: InstancePull) -> list[PullRecord]:
     What files refer to and do not hold can't be fetched: it stays an orphan that validation reports.
     """
     try:
-        drops = find_drop_folder(work.runtime.settings, work.instance, work.runtime.contracts)
+        runtime = work.runtime
+        drops = find_drop_folder(runtime.settings, work.instance, runtime.contracts, work.required)
         if drops is not None:
             return [_record(work, _pull_delivery(work, drops, contract)) for contract in work.feeds]
         client = open_coupa(work.runtime.settings, work.instance, work.feeds)
