@@ -125,12 +125,27 @@ CANNOT_BE_HELD = {
 """Metrics that flat files can never show, with the words of the reason."""
 SHOWN_BY_BOTH = {
     OWN_FORMAT: {
-        "active_users", "digital_payment_share", "electronic_order_share", "on_contract_spend_share", "order_transmission_failures",
-        "orders_awaiting_receipt", "paid_on_time_share", "payment_batch_approval_time", "pre_approved_spend_share",
-        "production_transactions", "requisition_to_order_time", "transaction_amount", "transaction_volume",
+        "active_users",
+        "digital_payment_share",
+        "electronic_order_share",
+        "on_contract_spend_share",
+        "order_transmission_failures",
+        "orders_awaiting_receipt",
+        "paid_on_time_share",
+        "payment_batch_approval_time",
+        "pre_approved_spend_share",
+        "production_transactions",
+        "requisition_to_order_time",
+        "transaction_amount",
+        "transaction_volume",
     },
-    STANDARD: {"pre_approved_spend_share", "production_transactions", "requisition_to_order_time", "transaction_volume"},
-}  # fmt: skip
+    STANDARD: {
+        "pre_approved_spend_share",
+        "production_transactions",
+        "requisition_to_order_time",
+        "transaction_volume",
+    },
+}
 """Metrics of which at least one figure is told both ways."""
 
 
