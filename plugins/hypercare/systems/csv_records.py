@@ -30,7 +30,7 @@ from hypercare.systems.csv_mapping import (
     find_node,
     normalise_type,
 )
-from hypercare.systems.csv_table import CsvRow, IncompleteFileError, ends_with_line_break, read_rows
+from hypercare.systems.csv_table import CsvRow, read_rows
 from hypercare.systems.csv_values import convert
 
 Fields = dict[str, Any]
@@ -54,8 +54,6 @@ class _Reading:
     feed: CsvFeed
     root: RowType
     delivered_at: datetime
-    cut: CsvRow | None
-    """The last row, where no line break ends it."""
 
 
 def parse_file(body: bytes, mapping: CsvMapping, contract: Contract, delivered_at: datetime, what: str) -> ParsedFile:
@@ -71,8 +69,7 @@ def parse_file(body: bytes, mapping: CsvMapping, contract: Contract, delivered_a
     root = build_row_type("", "", feed.record, contract.columns, contract)
     names = {header for node in root.walk() for header in list_headers(node.mapped)}
     rows = read_rows(body, names | {"type", "Record Type"}, what)
-    cut = None if ends_with_line_break(body) else rows[-1]
-    reading = _Reading(what, mapping, feed, root, delivered_at, cut)
+    reading = _Reading(what, mapping, feed, root, delivered_at)
     if is_typed(rows[0], root):
         headers, data = find_headers(root, rows, what)
         records = _read_typed(reading, headers, data)
@@ -191,12 +188,6 @@ def _nest(reading: _Reading, node: RowType, headers: Mapping[str, HeaderRow], ro
 def _read_row(reading: _Reading, header: HeaderRow, row: CsvRow) -> Fields:
     """Return a row's mapped values in the wire shape, and empty lists for what is nested."""
     if len(row.cells) < header.width:
-        if row is reading.cut:
-            msg = (
-                f"{reading.what} ends within line {row.line}: it is still being written, or was cut off and has to be "
-                "delivered again"
-            )
-            raise IncompleteFileError(msg)
         msg = f"{reading.what}, line {row.line}: {len(row.cells)} cells under {header.width} headers; export it again"
         raise ContractError(msg)
     if row.filled > max(header.width, 1):

@@ -40,7 +40,7 @@ def read_rows(body: bytes, headers: Collection[str], what: str) -> list[CsvRow]:
     """Return a file's rows, blank ones left out; the delimiter is the one by which the first row names most `headers`.
 
     `headers` are compared as `str.casefold` has them. Cells keep their text, line breaks included. Raises
-    IncompleteFileError for a file that is empty or ends within a cell, ContractError naming the line for one that is no
+    IncompleteFileError for a file that is empty or ends within a row, ContractError naming the line for one that is no
     table of texts.
     """
     text = _decode(body, what)
@@ -71,12 +71,14 @@ def read_rows(body: bytes, headers: Collection[str], what: str) -> list[CsvRow]:
             f"{what} has {widest} columns, more than the {MOST_COLUMNS} that are read; is the delimiter {delimiter!r}?"
         )
         raise ContractError(msg)
+    # All rows of an export are equally wide: a narrower last one that no line break ends was cut off.
+    if len(rows[-1].cells) < widest and text[-1] not in "\r\n":
+        msg = (
+            f"{what} ends within line {rows[-1].line}: it is still being written, or was cut off and has to be "
+            "delivered again"
+        )
+        raise IncompleteFileError(msg)
     return rows
-
-
-def ends_with_line_break(body: bytes) -> bool:
-    """Tell whether the last line is ended: where it is not, a short last row was cut off."""
-    return body.rstrip(b"\x00")[-1:] in (b"\n", b"\r")
 
 
 def _decode(body: bytes, what: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 from sqlalchemy import select
@@ -225,3 +226,45 @@ def test_feeds_are_valid_or_not_held(played: Played, name: str) -> None:
     states = {feed.feed: (feed.state, feed.reason) for feed in revision.evidence.feeds}
     assert states["approvals"] == (FeedState.NOT_HELD, f"{name.lower()}: approvals are {NOT_HELD}")
     assert played.red == []
+
+
+APPROVED = {
+    "requisitions": {"approved", "ordered", "partially_received", "received"},
+    "purchase_orders": {"issued", "closed"},
+    "invoices": {"approved"},
+    "expense_reports": {"approved_for_payment", "paid"},
+}
+
+
+@pytest.mark.parametrize(
+    ("feed", "resource"),
+    [
+        ("requisitions", "requisitions"),
+        ("purchase_orders", "purchase_orders"),
+        ("invoices", "invoices"),
+        ("expense_reports", "expense_reports"),
+        ("receipts", "receiving_transactions"),
+        ("payments", "coupa_pay/payments"),
+        ("users", "users"),
+        ("suppliers", "suppliers"),
+        ("contracts", "contracts"),
+    ],
+)
+def test_the_last_versions_are_the_worlds(played: Played, feed: str, resource: str) -> None:
+    play, name = played.play, OWN_FORMAT.lower()
+    instance = play.scenario.world.instances[name]
+    seen = play.scenario.runs[RUNS - 1].as_of
+    there: dict[str, datetime] = {}
+    for version in instance.timeline(resource):
+        if version.at > seen or version.body is None:
+            continue
+        number, status = str(version.record_id), version.body.get("status")
+        if number in there or status in APPROVED.get(feed, {status}):
+            there[number] = datetime.fromisoformat(version.body["updated-at"])
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        paths = [pull.path for pull in play.runtime.lake.typed_pulls(name, [feed])]
+        query = "select id, max(updated_at) from read_parquet(?) group by id"
+        held = dict(connection.execute(query, [paths]).fetchall())
+    assert held == there
+    assert held
