@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -268,3 +268,17 @@ def test_the_last_versions_are_the_worlds(played: Played, feed: str, resource: s
         held = dict(connection.execute(query, [paths]).fetchall())
     assert held == there
     assert held
+
+
+def test_files_that_stop_coming_are_unknown_and_named(played: Played) -> None:
+    """The world stands still for a week: the API says that nothing happened, a drop folder says nothing."""
+    play, (before, now) = played.play, played.play.scenario.runs[RUNS - 1 : RUNS + 1]
+    with pytest.raises(UnhealthyRunError) as red:
+        play.run(now.as_of, [f"{OWN_FORMAT} go-live"], clock=before.as_of)
+    newest = f"InvoiceHeader_{before.as_of.astimezone(UTC):%Y%m%d_%H%M%SZ}_.csv"
+    reasons = " ".join(_read(play, OWN_FORMAT).revisions["2026-W13"].judgement.reasons)
+    for words in (reasons, str(red.value)):
+        assert "instance ownformat, invoices: not delivered since" in words
+        assert "InvoiceHeader*.csv" in words
+        assert newest in words
+    assert play.verdicts(f"{OWN_FORMAT} go-live")["2026-W13"] == "UNKNOWN"
