@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox.scenario import Scenario
+from sandbox.coupa.csv_export import export_up_to
+from sandbox.scenario import Scenario, drops_folder
 from sandbox.trackers import write_trackers
 
 
@@ -18,7 +19,10 @@ class Clocks:
         self.at: datetime | None = None
 
     def move_to(self, at: datetime) -> None:
-        """Show every system as of an instant, and rewrite the workbooks. Raises ValueError for a naive instant."""
+        """Show every system as of an instant, rewrite the workbooks, and let the due exports be written.
+
+        Raises ValueError for a naive instant.
+        """
         if at.tzinfo is None:
             message = f"{at.isoformat()} needs a UTC offset"
             raise ValueError(message)
@@ -29,3 +33,6 @@ class Clocks:
         for site in self.scenario.jira_sites:
             site.move_to(self.at)
         write_trackers(self.scenario.trackers, self.trackers_folder, self.at)
+        for drop in self.scenario.drops:
+            folder = drops_folder(self.trackers_folder) / drop.instance
+            export_up_to(drop, self.scenario.world.instances[drop.instance], folder, self.at)

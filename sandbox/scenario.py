@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.coupa.api import every_scope
+from sandbox.coupa.csv_export import Drop
 
 if TYPE_CHECKING:
     from sandbox.jira.site import Site
@@ -71,6 +72,8 @@ class Scenario:
     expected: Sequence[Expectation] = ()
     faults: Sequence[TimedFault] = ()
     jira_sites: Sequence[Site] = ()
+    drops: Sequence[Drop] = ()
+    """Instances that give no API to the product and drop files beside the tracker workbooks' folder instead."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Activities of an event log that no record stands for, and how often they came."""
     notes: Sequence[str] = ()
@@ -81,13 +84,19 @@ class Scenario:
 
         `connections` holds Airflow connections (no other keys than Airflow's own): the address of each system is
         `{schema}://{host}:{port}{extra.path}`, `extra.scopes` are the scopes granted to the client,
-        separated by spaces.
+        separated by spaces. The connection of an instance that drops files names its folder in `extra.drops`.
         """
+        drops = {drop.instance: drop for drop in self.drops}
         return {
             "title": self.title,
             "runs": [_describe_run(run) for run in self.runs],
             "connections": [
-                *(_describe_instance(instance, host, port) for instance in self.world.instances.values()),
+                *(
+                    _describe_drop(drops[name], drops_folder(trackers_folder))
+                    if name in drops
+                    else _describe_instance(instance, host, port)
+                    for name, instance in self.world.instances.items()
+                ),
                 _describe_org(self.org, host, port),
                 *(_describe_site(site, host, port) for site in self.jira_sites),
             ],
@@ -120,6 +129,17 @@ def _describe_instance(instance: Instance, host: str, port: int) -> dict[str, An
         "password": instance.client_secret,
         "extra": {"path": path, "scopes": " ".join(sorted(instance.scopes or every_scope()))},
     }
+
+
+def drops_folder(trackers_folder: Path) -> Path:
+    """Return the folder below which instances drop their files."""
+    return trackers_folder.parent / "drops"
+
+
+def _describe_drop(drop: Drop, folder: Path) -> dict[str, Any]:
+    place = str((folder / drop.instance).absolute())
+    extra = {"drops": place, "mapping": drop.mapping} if drop.mapping else {"drops": place}
+    return {"conn_id": f"coupa_{drop.instance}", "conn_type": "generic", "extra": extra}
 
 
 def _describe_org(org: Org, host: str, port: int) -> dict[str, Any]:

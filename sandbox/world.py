@@ -23,6 +23,13 @@ class Version:
     body: Body | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordVersion(Version):
+    """The same with the record's number."""
+
+    record_id: int
+
+
 class Shelf:
     """The records of one resource, kept sorted by id as of the last instant asked for.
 
@@ -63,6 +70,12 @@ class Shelf:
         with self._lock:
             self._merge_incoming()
             return [Version(at, body) for at, known_id, body in self._timeline if known_id == record_id]
+
+    def timeline(self) -> list[RecordVersion]:
+        """Every version of every record, oldest first, whatever the clock says."""
+        with self._lock:
+            self._merge_incoming()
+            return [RecordVersion(at, body, record_id) for at, record_id, body in self._timeline]
 
     def _merge_incoming(self) -> None:
         incoming, self._incoming = self._incoming, []
@@ -194,6 +207,14 @@ class Instance:
     def versions_of(self, resource: str, record_id: int) -> list[Version]:
         """Every version of one record, oldest first, whatever the clock says."""
         return self._shelf(resource).versions_of(record_id)
+
+    def timeline(self, resource: str) -> list[RecordVersion]:
+        """Every version of every record of a resource, oldest first, whatever the clock says."""
+        return self._shelf(resource).timeline()
+
+    def mirror(self, other: Instance) -> None:
+        """Show another instance's records instead of own ones; versions put to one are then seen in both."""
+        self._shelves = other._shelves
 
     def resources(self) -> list[str]:
         """Name the resources that were ever put, sorted; one that was only asked for is none."""

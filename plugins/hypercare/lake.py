@@ -56,6 +56,12 @@ class StagedPage(BaseModel):
     """Bytes."""
     sha256: str
     rows: int
+    source: str = ""
+    """Of a delivered file: its path below the drop folder."""
+    delivered_at: datetime | None = None
+    """Of a delivered file: the export's own time, UTC."""
+    modified_at: datetime | None = None
+    """Of a delivered file: when it was last written, UTC."""
 
 
 class Manifest(BaseModel):
@@ -67,8 +73,12 @@ class Manifest(BaseModel):
     owner: str
     pull: str
     contract_version: int
-    kind: Literal["baseline", "increment", "references", "snapshot"]
-    """A snapshot is the feed's whole state; the others add versions to what earlier pulls brought."""
+    kind: Literal["baseline", "increment", "references", "snapshot", "delivery"]
+    """A snapshot is the feed's whole state; the others add versions to what earlier pulls brought.
+
+    A delivery is of files: it holds each version that they bring, and the one updated last counts, since files may
+    arrive late.
+    """
     passes: tuple[Pass, ...] = ()
     pages: tuple[StagedPage, ...]
     rows: int
@@ -88,6 +98,10 @@ class Manifest(BaseModel):
     typed: str
     """Path of the Parquet file in the lake."""
     rejects: str | None
+    mapping: str = ""
+    """Of a delivery: digest of the mapping by which its files were read."""
+    lacks: Mapping[str, str] = {}
+    """Of a delivery: the parts of the feed that its files do not hold, each with the reason."""
     digest: str
     """sha256 over the contract and the pages' digests: what the evidence names."""
 
@@ -217,6 +231,7 @@ class Lake:
                 pull=manifest.pull,
                 path=self.locate(manifest.typed),
                 observed_at=manifest.observed_at,
+                is_delivery=manifest.kind == "delivery",
             )
             for manifest in manifests
             if manifest.kind != "snapshot" or manifest.pull == latest[manifest.feed]

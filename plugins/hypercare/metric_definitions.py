@@ -4,7 +4,9 @@ A header line is `-- key: text`; a line `--   text` continues it. Keys: metric, 
 business date, source, feeds; and where wanted products, parameters (the query's `$names`), views (files in the folder
 `views` that the query reads from) and, once a dimension, `rests on: dimension = feeds`, for dimensions that need other
 feeds than the metric as a whole. Feeds are written `invoices, users; optional: receipts`: an optional feed may be
-absent, not broken.
+absent, not broken. `invoices.channel` says that the feed and this part of it are needed: a column, a nested table,
+`pending` documents or later `changes`, which flat files may lack. `waiting: invoices.pending` names parts on which only
+what is still waiting rests.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from pathlib import Path
 from hypercare.errors import ContractError
 
 REQUIRED_KEYS = ("metric", "title", "definition", "unit", "denominator", "business date", "source", "feeds")
-OPTIONAL_KEYS = ("products", "parameters", "views", "rests on")
+OPTIONAL_KEYS = ("products", "parameters", "views", "rests on", "waiting")
 KEY_LINE = re.compile(r"^-- (?P<key>[a-z][a-z ]*): (?P<text>\S.*)$")
 MORE_LINE = re.compile(r"^--   +(?P<text>\S.*)$")
-FEED_NAME = re.compile(r"^[a-z_]+$")
+FEED_NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)*$")
 PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
@@ -36,10 +38,12 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Needs:
-    """Feeds that must be valid, and feeds that may be absent but not broken."""
+    """Feeds that must be valid, feeds that may be absent but not broken, and parts that must be there."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """Such as `invoices.pending`."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class MetricDefinition:
     """Name to query of the views that it reads from."""
     rests_on: Mapping[str, Needs] = field(default_factory=dict)
     """Dimension, or its first words up to a slash, to the feeds that it alone needs."""
+    waiting_parts: tuple[str, ...] = ()
+    """Parts on which only what is still waiting rests."""
 
 
 def load_metrics(folder: Path) -> Mapping[str, MetricDefinition]:
@@ -113,6 +119,7 @@ def _parse(path: Path) -> MetricDefinition:
         parameters=parameters,
         views={name: _read_view(path.parent, name) for name in _names(texts.get("views", ""))},
         rests_on=dict(_parse_rest(text, needs) for text in header.get("rests on", ())),
+        waiting_parts=_parse_needs(texts["waiting"]).parts if "waiting" in texts else (),
     )
 
 
@@ -163,13 +170,18 @@ def _parse_rest(text: str, whole: Needs) -> tuple[str, Needs]:
 
 
 def _parse_needs(text: str) -> Needs:
-    required, separator, optional = text.partition("; optional:")
-    needs = Needs(tuple(_names(required)), tuple(_names(optional)))
-    odd = [name for name in (*needs.required, *needs.optional) if not FEED_NAME.match(name)]
-    if odd or not needs.required or (separator and not needs.optional):
-        msg = f"feeds {text!r} must be written `feed, feed; optional: feed`"
+    first, separator, second = text.partition("; optional:")
+    required, optional = _names(first), _names(second)
+    odd = [name for name in (*required, *optional) if not FEED_NAME.match(name)]
+    if odd or not required or (separator and not optional):
+        msg = f"feeds {text!r} must be written `feed, feed.part; optional: feed`"
         raise ValueError(msg)
-    return needs
+    parts = tuple(name for name in (*required, *optional) if "." in name)
+    return Needs(_feeds(required), _feeds(optional), parts)
+
+
+def _feeds(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _names(text: str) -> list[str]:

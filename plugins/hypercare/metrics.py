@@ -14,6 +14,7 @@ from_days, through_days), the last two made of the parameters `priority_words` a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -52,9 +53,10 @@ def measure_week(
     """Compute every metric for the week that `views` is turned to, over its three spans.
 
     A metric, or the part of it that rests on a feed, is UNKNOWN when that feed is not valid, and NOT_APPLICABLE when
-    the feed is no part of the engagement, or optional and refused or absent, when the product is not bought, and when
-    there is nothing to measure yet. `parameters` are the policy's, by the names in the files' headers, and
-    `priority_words` ({source: {severity: [word]}}) and `backlog_age_days` (upper ends, ascending).
+    the feed is no part of the engagement, or optional and refused or absent, when the way in which it is delivered does
+    not hold the feed or the part of it, when the product is not bought, and when there is nothing to measure yet.
+    `parameters` are the policy's, by the names in the files' headers, and `priority_words`
+    ({source: {severity: [word]}}) and `backlog_age_days` (upper ends, ascending).
 
     Raises ConfigurationError for a missing parameter, ContractError for rows that are no metric's, HypercareError when
     a query fails; each names the file and the engagement.
@@ -69,7 +71,7 @@ def measure_week(
         if not all(block for block in blocks.values()):
             where = f"metric file {definition.path.name}, engagement {engagement.id} ({engagement.customer})"
             rows = _run(views.connection, definition, parameters, created, where)
-        results += _complete(definition, blocks, rows)
+        results += _complete(definition, blocks, rows, _find_lack(definition.waiting_parts, health))
     return results
 
 
@@ -113,14 +115,32 @@ def _find_blocks(
 
 
 def _find_block(needs: Needs, health: Mapping[str, FeedHealth]) -> Block:
-    """Return the worst that the feeds say: UNKNOWN before NOT_APPLICABLE; an optional feed may be absent."""
+    """Return the worst that the feeds say: UNKNOWN before NOT_APPLICABLE; an optional feed may be absent.
+
+    One that is not held may not: what stands in it is there and unseen, so a figure without it would be too low.
+    """
     found = [(feed, _feed_block(feed, health), True) for feed in needs.required]
-    found += [(feed, _feed_block(feed, health), False) for feed in needs.optional]
+    found += [(feed, _feed_block(feed, health), _is_not_held(feed, health)) for feed in needs.optional]
     for wanted in (Verdict.UNKNOWN, Verdict.NOT_APPLICABLE):
-        for _, block, is_required in found:
-            if block and block[0] is wanted and (is_required or wanted is Verdict.UNKNOWN):
+        for _, block, binds in found:
+            if block and block[0] is wanted and (binds or wanted is Verdict.UNKNOWN):
                 return block
-    return None
+    lack = _find_lack(needs.parts, health)
+    return (Verdict.NOT_APPLICABLE, lack) if lack else None
+
+
+def _is_not_held(feed: str, health: Mapping[str, FeedHealth]) -> bool:
+    return feed in health and health[feed].state is FeedState.NOT_HELD
+
+
+def _find_lack(parts: Iterable[str], health: Mapping[str, FeedHealth]) -> str:
+    """Return why the first of these parts that is not there is not; empty where all are."""
+    for name in parts:
+        feed, _, part = name.partition(".")
+        lack = health[feed].find_lack(part) if feed in health else ""
+        if lack:
+            return f"{name}: {lack}"
+    return ""
 
 
 def _feed_block(feed: str, health: Mapping[str, FeedHealth]) -> Block:
@@ -130,6 +150,8 @@ def _feed_block(feed: str, health: Mapping[str, FeedHealth]) -> Block:
     if state.is_valid:
         return None
     reason = f"{feed}: {state.reason or state.state}"
+    if state.state is FeedState.NOT_HELD:
+        return Verdict.NOT_APPLICABLE, reason
     if not state.required and state.state in (FeedState.REFUSED, FeedState.ABSENT):
         return Verdict.NOT_APPLICABLE, reason
     return Verdict.UNKNOWN, reason
@@ -172,13 +194,18 @@ def _check_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]], where: 
 
 
 def _complete(
-    definition: MetricDefinition, blocks: Mapping[str, Block], rows: Sequence[Mapping[str, Any]]
+    definition: MetricDefinition, blocks: Mapping[str, Block], rows: Sequence[Mapping[str, Any]], waiting_lack: str
 ) -> Iterator[MetricResult]:
-    """Yield the results of a metric in a fixed order: what its rows say, and for each span what stands in the way."""
+    """Yield the results of a metric in a fixed order: what its rows say, and for each span what stands in the way.
+
+    `waiting_lack`: why nobody knows what is still waiting; empty where it is known.
+    """
     for span in Span:
         own = {row["dimension"]: row for row in rows if row["span"] == span}
         governing = {dimension: _governing(dimension, blocks) for dimension in own}
         results = [_result(definition, span, row) for name, row in own.items() if not blocks[governing[name]]]
+        if waiting_lack:
+            results = [_without_waiting(result, waiting_lack) for result in results]
         withheld = {name for name, block in blocks.items() if block and (name or not own or "" in governing.values())}
         if not results and not withheld:
             withheld = {""}
@@ -215,6 +242,11 @@ def _result(definition: MetricDefinition, span: Span, row: Mapping[str, Any]) ->
         detail=row.get("detail") or "",
         reason=NOTHING_YET if value is None else "",
     )
+
+
+def _without_waiting(result: MetricResult, lack: str) -> MetricResult:
+    reason = result.reason or f"what is still waiting is not told: {lack}"
+    return replace(result, waiting=None, waiting_since=None, reason=reason)
 
 
 def _part(value: Any) -> Decimal | None:  # noqa: ANN401 - a number of any of DuckDB's types

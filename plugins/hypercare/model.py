@@ -127,6 +127,12 @@ class FeedState(StrEnum):
     """Login or scope refused, or not licensed."""
     ABSENT = "ABSENT"
     """Never pulled."""
+    NOT_HELD = "NOT_HELD"
+    """The way in which the instance is fed cannot hold it (flat files): nothing that a repetition would bring."""
+
+
+PENDING = "pending"
+"""The part of a feed that is not approved or issued yet, which no flat file shows."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +143,18 @@ class FeedHealth:
     state: FeedState
     required: bool
     reason: str = ""
+    lacks: tuple[tuple[str, str], ...] = ()
+    """Parts of the feed that its way of delivery does not bring, each with the reason: a column (`released_at`), a
+    nested table (`invoice_approvals`), `pending` documents, or the later `changes` of those that it brings."""
 
     @property
     def is_valid(self) -> bool:
         """Whether what rests on this feed may be computed."""
         return self.state is FeedState.VALID
+
+    def find_lack(self, part: str) -> str:
+        """Return why a part of the feed is not there; empty where it is."""
+        return dict(self.lacks).get(part, "")
 
 
 class ExceptionState(StrEnum):

@@ -54,6 +54,8 @@ class FeedPulls:
 
     Those of other pulls are let be; a misfit that no file explains counts as critical.
     """
+    lacks: frozenset[str] = frozenset()
+    """Columns (`created_at`, `invoice_lines.id`) and nested tables that the way of delivery does not bring."""
     lenient: bool = False
     """An engagement's first eight weeks, or a holiday week (rule R7)."""
 
@@ -98,13 +100,17 @@ def load_records(
         with versions as (
             select {pick([owner for owner, _, _ in files])} as {OWNER},
                 {pick([position for _, position, _ in files])} as _position,
+                {_updated([pull for _, _, pull in files])} as _updated,
                 {columns},
                 {MISFITS}
             from {relation}
         ),
         latest as (
             select *, case when id is null then 1 else count(*) over same end as {COPIES}
-            from (from versions qualify _position = max(_position) over (partition by {OWNER}, id))
+            from (
+                select * exclude (_updated) from versions
+                qualify (_updated, _position) = max((_updated, _position)) over (partition by {OWNER}, id)
+            )
             window same as (partition by {OWNER}, id)
         ),
         rejected as (
@@ -119,6 +125,14 @@ def load_records(
         left join rejected on rejected.owner = {OWNER} and rejected.position = _position and rejected.id = latest.id
         """
     )
+
+
+def _updated(pulls: Sequence[TypedPull]) -> str:
+    """Return SQL for what decides, before the order of pulls, which version is last: of files, when it was updated."""
+    if not any(pull.is_delivery for pull in pulls):
+        return "'-infinity'::timestamptz"
+    is_delivery = pick([int(pull.is_delivery) for pull in pulls])
+    return f"case when {is_delivery} = 1 then coalesce(updated_at, '-infinity') else '-infinity' end::timestamptz"
 
 
 def read_files(paths: Iterable[str]) -> str:

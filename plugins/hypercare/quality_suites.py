@@ -62,6 +62,10 @@ class Check:
         columns = [self.column, *([self.other] if self.other else [])]
         return " and ".join([self.in_scope, *(f'"{column}" is not null' for column in columns)])
 
+    def looks_at(self, parts: frozenset[str]) -> bool:
+        """Tell whether the check is about one of these columns, or of the tables that they are in."""
+        return not parts.isdisjoint({self.column, self.label, self.label.partition(".")[0]})
+
     @property
     def frame_columns(self) -> tuple[str, ...]:
         """The columns of the records table that the expectation reads."""

@@ -19,6 +19,7 @@ import duckdb
 from hypercare.bank_side import load_bank_matches
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import (
+    PENDING,
     CheckResult,
     Engagement,
     FeedHealth,
@@ -28,7 +29,7 @@ from hypercare.model import (
     WeekFacts,
 )
 from hypercare.policy import Policy
-from hypercare.reconciliation_checks import Check, CheckBook, load_checks
+from hypercare.reconciliation_checks import Check, CheckBook, FeedNeed, load_checks
 from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
 
@@ -55,7 +56,7 @@ MOST_NOTES = 200
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LAST_OF_MONTH = 31
 PARAMETER = re.compile(r"\$([a-z_]+)")
-NOT_THERE = frozenset({FeedState.REFUSED, FeedState.ABSENT})
+NOT_THERE = frozenset({FeedState.REFUSED, FeedState.ABSENT, FeedState.NOT_HELD})
 
 MACRO = """
 create or replace temp macro money(amount, currency) as
@@ -170,7 +171,8 @@ def reconcile_week(
 ) -> Reconciliation:
     """Run every check over the week to which `views` is turned; rows are counted in SQL, only offending ones read.
 
-    - UNKNOWN names the feed that a check lacks; NOT_APPLICABLE says what was not bought or not granted.
+    - UNKNOWN names the feed, or the part of it, that a check lacks; NOT_APPLICABLE says what was not bought or not
+      granted, or what flat files cannot hold.
     - A check that judged nothing passes with the reason "nothing to judge".
     - An item that offends is an exception of the one week of its `judged_on`; with later pulls the same week is
       computed again, and what was repaired no longer offends.
@@ -304,16 +306,28 @@ def _find_refusal(check: Check, engagement: Engagement, feeds: Sequence[FeedHeal
     only_optional = all(need.optional for need in needs)
     for need in needs:
         feed = health.get(need.feed) or FeedHealth(need.feed, FeedState.ABSENT, required=False, reason="never pulled")
+        lack = feed.find_lack(need.part)
+        if lack and feed.is_valid:
+            return _refuse_for_lack(need, lack)
         if feed.is_valid:
             continue
         if need.where_given and feed.state in NOT_THERE:
             return Verdict.NOT_APPLICABLE, f"no {feed.feed.replace('_', ' ')} are given"
         reason = f"feed {feed.feed} is {feed.state}" + (f": {feed.reason}" if feed.reason else "")
+        if feed.state is FeedState.NOT_HELD and not need.optional:
+            return Verdict.NOT_APPLICABLE, reason
         if not need.optional or feed.state not in NOT_THERE:
             return Verdict.UNKNOWN, reason
         if only_optional:
             return Verdict.NOT_APPLICABLE, reason
     return None
+
+
+def _refuse_for_lack(need: FeedNeed, lack: str) -> tuple[Verdict, str]:
+    """Say what a part that is not delivered means: nobody can deliver pending work, all else the customer can add."""
+    if need.part == PENDING:
+        return Verdict.NOT_APPLICABLE, f"{need.feed}.{need.part}: {lack}"
+    return Verdict.UNKNOWN, f"{need.feed}.{need.part} is needed: {lack}; have the customer add it to the export"
 
 
 def _find_main_currency(views: WeekViews) -> str:

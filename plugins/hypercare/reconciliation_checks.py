@@ -3,7 +3,8 @@
 A header line is `-- key: value`, its further lines are indented. The feeds of a check are written
 `invoices; with Coupa Pay: payments; optional: expense_reports; where given: bank_entries`: groups, each for every
 engagement or for those with a product or an ERP leg, what a check can do without where it was never granted, and what
-it does not apply without.
+it does not apply without. `invoices.changes` says that the feed and this part of it are needed: a column, `pending`
+documents, or later `changes`, which flat files may lack.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class FeedNeed:
     condition: str = ""
     where_given: bool = False
     """Where it was never given, the check does not apply, whatever the other feeds are like."""
+    part: str = ""
+    """A part of the feed that must be there: a column, a nested table, `pending` or `changes`."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,13 @@ def _read_feeds(path: Path, text: str) -> Iterator[FeedNeed]:
             msg = f"{path.name}: can't read the feeds {group.strip()!r}"
             raise ContractError(msg)
         for name in sorted(_split(names)):
+            feed, _, part = name.partition(".")
             yield FeedNeed(
-                name,
+                feed,
                 optional=match["need"] == "optional",
                 condition=(match["condition"] or "").strip(),
                 where_given=match["need"] == "where given",
+                part=part,
             )
 
 

@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     """Folder or URL of the action item workbooks; empty: a folder in the state folder."""
     bank_url: str = ""
     """Folder or URL of a folder of bank statements for each engagement, named by its ICM record id; empty: none."""
+    drops_url: str = ""
+    """Folder or URL below which instances without an API drop their files; empty: a folder in the state folder."""
+    drops_settle_seconds: float = Field(default=60, ge=0)
+    """A file written more recently than this may still be growing: it is left for the next run."""
     policy_file: Path = ROOT / "include" / "policies" / "exit_gate.v1.yaml"
     salesforce_connection: str = "salesforce_default"
     salesforce_base_url: str = ""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -64,12 +64,16 @@ class Started(BaseModel):
 class JoinedPages:
     """The pages of a pull as one JSON array in a local file, with the counts for the manifest. A context manager."""
 
-    def __init__(self, contract: Contract, path: Path, *, several_passes: bool = False) -> None:
+    def __init__(
+        self, contract: Contract, path: Path, *, several_passes: bool = False, fields: Iterable[str] | None = None
+    ) -> None:
+        """`fields`: the top-level fields to look for in the records, where those are not all of the contract's."""
         self.path = path
         self.pages: list[StagedPage] = []
         self.rows = 0
         self.superseded: list[int] = []
-        self._fields_unseen = set(contract.columns.fields)
+        self._fields_unseen = set(contract.columns.fields if fields is None else fields)
+        self._largest_body = 0
         self._several_passes = several_passes
         self._seen: dict[int, tuple[int, str | None]] = {}
         self._file = path.open("wb")
@@ -93,11 +97,16 @@ class JoinedPages:
     @property
     def largest_record(self) -> int:
         """Bytes that no record exceeds: those of the largest page, and a megabyte at least."""
-        return max([1024 * 1024, *(page.size for page in self.pages)])
+        return max(1024 * 1024, self._largest_body)
 
     def add(self, name: str, body: bytes, digest: str, heads: Sequence[RecordHead]) -> None:
         """Append a page: its name and sha256, its bytes as they came, and the heads of its records."""
-        self.pages.append(StagedPage(name=name, size=len(body), sha256=digest, rows=len(heads)))
+        self.append(StagedPage(name=name, size=len(body), sha256=digest, rows=len(heads)), body, heads)
+
+    def append(self, page: StagedPage, body: bytes, heads: Sequence[RecordHead]) -> None:
+        """Append the records of a page, as a JSON array, and their heads."""
+        self.pages.append(page)
+        self._largest_body = max(self._largest_body, len(body))
         if not heads:
             return
         if self.rows:

@@ -163,13 +163,15 @@ def _judge_known(judged: _Judged, policy: Policy) -> WeekJudgement:
 def list_invalid_feeds(feeds: Iterable[FeedHealth], required: Iterable[str]) -> tuple[FeedHealth, ...]:
     """Return the required feeds that are not valid, by name; one that nobody speaks of is ABSENT.
 
-    Required are the policy's names and whatever a feed's own health says is required.
+    Required are the policy's names and whatever a feed's own health says is required. One that the way in which the
+    instance is fed cannot hold is not applicable (rule R3) and no fault.
     """
     known = list(feeds)
     names = {feed.feed for feed in known}
     wanted = set(required) | {feed.feed for feed in known if feed.required}
     silent = [FeedHealth(name, FeedState.ABSENT, required=True, reason="never pulled") for name in wanted - names]
-    invalid = [feed for feed in known if feed.feed in wanted and not feed.is_valid]
+    broken = (feed for feed in known if not feed.is_valid and feed.state is not FeedState.NOT_HELD)
+    invalid = [feed for feed in broken if feed.feed in wanted]
     return tuple(sorted([*invalid, *silent], key=lambda feed: (feed.feed, feed.state, feed.reason)))
 
 

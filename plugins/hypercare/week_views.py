@@ -44,6 +44,9 @@ class TypedPull:
     """A local path, or a URL of a filesystem that was registered with the connection."""
     observed_at: datetime
     """The server's own time at the first answer, UTC."""
+    is_delivery: bool = False
+    """Whether it came as files: it holds a version of a record for each time that it was updated, and files may arrive
+    late, so that the version updated last counts, not the last to come."""
 
 
 class WeekViews:
@@ -187,11 +190,14 @@ class WeekViews:
         self.connection.execute(
             f"""
             create temp table {contract.feed}__last as
-            select * exclude (_order) from {contract.feed}__versions
-            qualify row_number() over (partition by instance, id order by _order desc) = 1
+            select * exclude (_order, _updated) from {contract.feed}__versions
+            qualify row_number() over (
+                partition by instance, id order by _updated desc nulls last, _order desc
+            ) = 1
             """
-            if len(pulls) > 1
-            else f"create temp table {contract.feed}__last as select * exclude (_order) from {contract.feed}__versions"
+            if len(pulls) > 1 or any(pull.is_delivery for pull in pulls)
+            else f"create temp table {contract.feed}__last as "
+            f"select * exclude (_order, _updated) from {contract.feed}__versions"
         )
         scoped = self._scope_condition(contract)
         self.connection.execute(
@@ -267,9 +273,13 @@ def _versions(contract: Contract, pulls: Sequence[TypedPull]) -> str:
     """All versions that the pulls brought, in the order in which the server showed them."""
     if not pulls:
         columns = ", ".join(f"null::{kind} as {name}" for name, kind in typed_schema(contract.columns).items())
-        return f"select '' as instance, {columns}, 0::bigint as {MISFITS}, 0 as _order where false"
+        return (
+            f"select '' as instance, {columns}, 0::bigint as {MISFITS}, 0 as _order, null::timestamptz as _updated "
+            "where false"
+        )
     return " union all by name ".join(
-        f"select '{pull.owner}' as instance, *, {order} as _order from read_parquet('{pull.path}')"
+        f"select '{pull.owner}' as instance, *, {order} as _order, "
+        f"{'updated_at' if pull.is_delivery else 'null'}::timestamptz as _updated from read_parquet('{pull.path}')"
         for order, pull in enumerate(pulls)
     )
 

@@ -239,7 +239,7 @@ def replace_feed(name: str, state: FeedState, required: bool) -> list[FeedHealth
     return [*rest, FeedHealth(name, state, required, reason="the scope was withdrawn")]
 
 
-@pytest.mark.parametrize("state", [state for state in FeedState if state is not FeedState.VALID])
+@pytest.mark.parametrize("state", [state for state in FeedState if state not in (FeedState.VALID, FeedState.NOT_HELD)])
 def test_a_required_feed_that_is_not_valid_makes_every_span_unknown(tmp_path: Path, state: FeedState) -> None:
     write_metric(tmp_path)
     results = measure_sample(tmp_path, replace_feed("invoices", state, required=True))
@@ -247,6 +247,47 @@ def test_a_required_feed_that_is_not_valid_makes_every_span_unknown(tmp_path: Pa
         (span, "", Verdict.UNKNOWN, None) for span in Span
     ]
     assert {result.reason for result in results} == {"invoices: the scope was withdrawn"}
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_feed_that_files_cannot_hold_is_not_applicable_whether_required_or_not(
+    tmp_path: Path, required: bool
+) -> None:
+    write_metric(tmp_path)
+    results = measure_sample(tmp_path, replace_feed("invoices", FeedState.NOT_HELD, required=required))
+    assert {(r.verdict, r.value, r.reason) for r in results} == {
+        (Verdict.NOT_APPLICABLE, None, "invoices: the scope was withdrawn")
+    }
+
+
+def test_an_optional_feed_that_is_there_and_cannot_be_seen_is_not_left_out(tmp_path: Path) -> None:
+    write_metric(tmp_path, feeds="invoices; optional: users")
+    results = measure_sample(tmp_path, replace_feed("users", FeedState.NOT_HELD, required=False))
+    assert {(r.verdict, r.reason) for r in results} == {(Verdict.NOT_APPLICABLE, "users: the scope was withdrawn")}
+
+
+def lacking(part: str) -> list[FeedHealth]:
+    rest = [feed for feed in feed_health(engagement()) if feed.feed != "invoices"]
+    return [*rest, FeedHealth("invoices", FeedState.VALID, required=True, lacks=((part, "not exported"),))]
+
+
+def test_a_part_that_a_feed_lacks_is_not_applicable_with_its_reason(tmp_path: Path) -> None:
+    write_metric(tmp_path, feeds="invoices, invoices.channel")
+    assert {r.verdict for r in measure_sample(tmp_path, lacking("payment_date"))} == {Verdict.PASS}
+    results = measure_sample(tmp_path, lacking("channel"))
+    assert {(r.verdict, r.value, r.reason) for r in results} == {
+        (Verdict.NOT_APPLICABLE, None, "invoices.channel: not exported")
+    }
+
+
+def test_what_is_still_waiting_is_not_told_where_only_that_lacks(tmp_path: Path) -> None:
+    write_metric(tmp_path, waiting="invoices.pending")
+    whole = measure_sample(tmp_path, feed_health(engagement()))
+    results = measure_sample(tmp_path, lacking("pending"))
+    assert [(r.verdict, r.value) for r in results] == [(r.verdict, r.value) for r in whole]
+    assert {(r.waiting, r.waiting_since, r.reason) for r in results} == {
+        (None, None, "what is still waiting is not told: invoices.pending: not exported")
+    }
 
 
 @pytest.mark.parametrize(

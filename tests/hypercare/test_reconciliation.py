@@ -52,7 +52,9 @@ class TestTheFiles:
         leg = next(check for check in CHECKS.checks if check.name == "erp_leg")
         assert set(leg.feeds) == {
             FeedNeed("invoices"),
+            FeedNeed("invoices", part="changes"),
             FeedNeed("payments", condition="Coupa Pay"),
+            FeedNeed("payments", condition="Coupa Pay", part="changes"),
             FeedNeed("integration_runs", condition="integration_runs"),
             FeedNeed("integration_errors", optional=True, condition="integration_runs"),
         }
@@ -66,7 +68,7 @@ class TestTheFiles:
             (("-- check: not_stuck", "-- check: stuck"), "the check is called 'stuck', its file 'not_stuck'"),
             (("-- number: 5", "-- number: five"), "'five' is no number"),
             (("-- number: 5", "-- number: 2"), "have the same number"),
-            (("-- feeds: payments", "-- feeds: perhaps: payments"), "can't read the feeds 'perhaps: payments'"),
+            (("-- feeds: payments", "-- feeds: perhaps: payments"), "can't read the feeds 'perhaps: payments"),
             (("-- source: rule R8.5", "-- source: rule R8.5\n-- advisory: yes"), "advisory is written `true`"),
         ],
     )

@@ -236,7 +236,12 @@ def test_a_week_that_was_cleared_late_is_no_longer_open():
     assert judgement.open_exceptions == 1
 
 
-@pytest.mark.parametrize("state", [state for state in FeedState if state is not FeedState.VALID])
+def test_a_feed_that_files_cannot_hold_is_no_fault():
+    evidence = make_evidence(WEEK, PAY, feeds=make_feeds(PAY, payments=FeedState.NOT_HELD))
+    assert judge(evidence).verdict is judge(make_evidence(WEEK, PAY)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("state", [state for state in FeedState if state not in (FeedState.VALID, FeedState.NOT_HELD)])
 def test_a_feed_that_is_not_valid_is_named_and_repairable_unless_refused(state):
     judgement = judge(make_evidence(WEEK, PAY, feeds=make_feeds(PAY, payments=state)))
     assert judgement.verdict is Verdict.UNKNOWN

@@ -8,14 +8,17 @@
 -- denominator: none
 -- business date: submission, creation, receipt or approval
 -- source: this product's own
--- feeds: users, requisitions, purchase_orders, invoices; optional: approvals, receipts, expense_reports
+-- feeds: users, users.api_user, requisitions.requested_by_id, requisitions.pending,
+--   purchase_orders.created_by_id, purchase_orders.pending, invoices.created_by_id, invoices.pending;
+--   optional: approvals, receipts.transaction_date, receipts.created_by_id, expense_reports.expensed_by_id,
+--   expense_reports.pending
 -- views: people, user_activity
--- rests on: part/requester = users, requisitions
--- rests on: part/buyer = users, purchase_orders
--- rests on: part/receiver = users, receipts
--- rests on: part/approver = users, approvals
--- rests on: part/invoice_entry = users, invoices
--- rests on: part/expense_submitter = users, expense_reports
+-- rests on: part/requester = users.api_user, requisitions.requested_by_id, requisitions.pending
+-- rests on: part/buyer = users.api_user, purchase_orders.created_by_id, purchase_orders.pending
+-- rests on: part/receiver = users.api_user, receipts.transaction_date, receipts.created_by_id
+-- rests on: part/approver = users.api_user, approvals
+-- rests on: part/invoice_entry = users.api_user, invoices.created_by_id, invoices.pending
+-- rests on: part/expense_submitter = users.api_user, expense_reports.expensed_by_id, expense_reports.pending
 
 with parts as (
     select

@@ -7,7 +7,7 @@
 -- denominator: none
 -- business date: creation of the approval step
 -- source: this product's own
--- feeds: approvals, users
+-- feeds: approvals, users.user_roles
 
 with undecided as (
     select

@@ -8,7 +8,7 @@
 -- denominator: invoices paid (or their amount, per currency)
 -- business date: payment date
 -- source: Coupa benchmark "invoices paid digitally"; checks as in AFP's survey
--- feeds: invoices, payments
+-- feeds: invoices, invoices.changes, payments, payments.changes
 -- products: Coupa Pay
 -- parameters: digital_check_is_digital
 -- views: paid_invoices

@@ -8,7 +8,7 @@
 -- denominator: received invoices whose channel is known
 -- business date: creation of the invoice
 -- source: Coupa benchmark "electronic invoice processing"; the six supplier channels of Coupa's own count
--- feeds: invoices
+-- feeds: invoices, invoices.pending, invoices.channel
 -- parameters: electronic_channels, other_channels
 -- views: received_invoices
 

@@ -8,7 +8,8 @@
 -- denominator: orders that were transmitted, or failed to be
 -- business date: creation of the order
 -- source: Coupa benchmark "electronic PO processing"
--- feeds: purchase_orders
+-- feeds: purchase_orders, purchase_orders.changes
+-- waiting: purchase_orders.pending, purchase_orders.changes
 -- parameters: email_is_electronic
 
 with policy as (

@@ -8,7 +8,7 @@
 -- denominator: expense reports whose last approval falls into the span
 -- business date: last approval
 -- source: Coupa benchmark "expense report approval cycle time"
--- feeds: expense_reports
+-- feeds: expense_reports, expense_reports.expense_approvals, expense_reports.pending
 
 with steps as (
     select

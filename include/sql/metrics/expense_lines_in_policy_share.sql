@@ -7,7 +7,8 @@
 -- denominator: lines of submitted expense reports
 -- business date: submission of the report
 -- source: Coupa benchmark "expense report lines within policy"
--- feeds: expense_reports
+-- feeds: expense_reports, expense_reports.pending, expense_reports.expense_lines.over_limit,
+--   expense_reports.expense_violations
 
 with violated as (
     select distinct violator_id

@@ -10,7 +10,7 @@
 -- denominator: matched invoices with an order
 -- business date: creation of the invoice
 -- source: sharedserviceslink's definition (orders only, no rejected duplicates, no orders after the invoice)
--- feeds: invoices, purchase_orders
+-- feeds: invoices, invoices.pending, invoices.invoice_failed_tolerances, purchase_orders
 -- views: received_invoices
 
 with ordered as (

@@ -8,7 +8,7 @@
 -- denominator: invoices whose last approval falls into the span
 -- business date: last approval
 -- source: Coupa benchmark "invoice approval cycle time"; where it begins is this product's choice
--- feeds: invoices
+-- feeds: invoices, invoices.invoice_approvals, invoices.pending
 
 with steps as (
     select

@@ -7,7 +7,7 @@
 -- denominator: none
 -- business date: creation of the invoice
 -- source: this product's own
--- feeds: invoices
+-- feeds: invoices, invoices.pending
 -- views: received_invoices
 
 with pending as (

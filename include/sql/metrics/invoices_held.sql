@@ -7,7 +7,7 @@
 -- denominator: none
 -- business date: creation of the invoice
 -- source: this product's own
--- feeds: invoices
+-- feeds: invoices, invoices.pending, invoices.changes, invoices.invoice_dispute_reasons
 -- parameters: listed_reasons
 -- views: received_invoices
 

@@ -7,7 +7,7 @@
 -- denominator: none
 -- business date: net due date
 -- source: this product's own
--- feeds: invoices
+-- feeds: invoices, invoices.changes, invoices.invoice_payments
 -- views: received_invoices, paid_invoices
 
 with paid_on_account as (

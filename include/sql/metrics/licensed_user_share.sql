@@ -9,7 +9,10 @@
 -- denominator: active people who hold the licence at the end of the week
 -- business date: submission, creation, receipt or approval
 -- source: Gainsight's "usage indicator ÷ licensed users"
--- feeds: users, requisitions, purchase_orders, invoices; optional: approvals, receipts, expense_reports
+-- feeds: users, users.created_at, users.api_user, users.invoicing_user, requisitions.requested_by_id,
+--   requisitions.pending, purchase_orders.created_by_id, purchase_orders.pending, invoices.created_by_id,
+--   invoices.pending; optional: approvals, receipts.transaction_date, receipts.created_by_id,
+--   expense_reports.expensed_by_id, expense_reports.pending
 -- views: people, user_activity
 
 with kinds as (

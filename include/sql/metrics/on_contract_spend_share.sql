@@ -7,7 +7,7 @@
 -- denominator: lines (or their amount, per currency) of approved invoices
 -- business date: creation of the invoice
 -- source: Coupa benchmark "on-contract spend"
--- feeds: invoices, purchase_orders
+-- feeds: invoices, invoices.contract_id, invoices.invoice_lines.contract_id, purchase_orders
 -- views: billed_lines
 
 with lines as (

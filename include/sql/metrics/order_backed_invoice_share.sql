@@ -7,7 +7,7 @@
 -- denominator: received invoices
 -- business date: creation of the invoice
 -- source: APQC and OpsDog "invoices with a purchase order"
--- feeds: invoices
+-- feeds: invoices, invoices.pending
 -- views: received_invoices
 
 with backed as (

@@ -6,7 +6,7 @@
 -- denominator: none
 -- business date: creation of the order
 -- source: this product's own
--- feeds: purchase_orders
+-- feeds: purchase_orders, purchase_orders.changes
 -- parameters: listed_ids
 
 with policy as (

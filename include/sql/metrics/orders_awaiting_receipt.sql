@@ -8,7 +8,7 @@
 -- denominator: none
 -- business date: creation of the order
 -- source: this product's own
--- feeds: purchase_orders
+-- feeds: purchase_orders, purchase_orders.changes, purchase_orders.order_lines.receipt_required
 
 with expecting as (
     select distinct purchase_order_id

@@ -8,7 +8,7 @@
 -- denominator: invoices paid (or their amount, per currency)
 -- business date: payment date
 -- source: this product's own
--- feeds: invoices
+-- feeds: invoices, invoices.changes
 -- views: paid_invoices, received_invoices
 
 with paid as (

@@ -8,7 +8,7 @@
 -- denominator: payment batches of which the first payment was released in the span
 -- business date: first release
 -- source: Coupa benchmark "payment batch approval cycle time", by proxy
--- feeds: payments
+-- feeds: payments, payments.changes, payments.released_at, payments.payment_batch_created_at
 -- products: Coupa Pay
 
 with cases as (

@@ -11,14 +11,16 @@
 -- source: seed 4.4, production transaction verification
 -- feeds: requisitions, purchase_orders, invoices; optional: receipts, expense_reports, payments, charges
 -- rests on: requisition_to_order = requisitions, purchase_orders
--- rests on: order_to_receipt = purchase_orders, receipts
+-- rests on: order_to_receipt = purchase_orders, receipts.transaction_date
 -- rests on: order_to_invoice = purchase_orders, invoices
--- rests on: invoice_to_payment = invoices; optional: payments
--- rests on: requisition_to_payment = requisitions, purchase_orders, invoices; optional: receipts, payments
--- rests on: non_order_invoice_to_payment = invoices; optional: payments
--- rests on: expense_to_reimbursement = expense_reports; optional: payments
+-- rests on: invoice_to_payment = invoices.changes; optional: payments.released_at, payments.changes
+-- rests on: requisition_to_payment = requisitions, purchase_orders.order_lines.receipt_required,
+--   invoices.changes; optional: receipts.transaction_date, payments.released_at, payments.changes
+-- rests on: non_order_invoice_to_payment = invoices.changes; optional: payments.released_at, payments.changes
+-- rests on: expense_to_reimbursement = expense_reports.changes; optional: payments.released_at,
+--   payments.changes
 -- rests on: virtual_card = payments, charges, purchase_orders
--- rests on: credit_note = invoices; optional: payments
+-- rests on: credit_note = invoices.changes; optional: payments.payable_allocations
 
 with flows as (
     select

@@ -9,6 +9,7 @@
 -- business date: creation of the first order
 -- source: Coupa benchmark "requisition-to-order cycle time"
 -- feeds: requisitions, purchase_orders
+-- waiting: requisitions.pending, purchase_orders.pending
 
 with first_orders as (
     select

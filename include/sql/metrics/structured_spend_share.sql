@@ -8,7 +8,8 @@
 -- denominator: lines (or their amount, per currency) of issued orders
 -- business date: creation of the order
 -- source: Coupa benchmark "structured spend"
--- feeds: purchase_orders, requisitions
+-- feeds: purchase_orders, purchase_orders.currency_code, purchase_orders.order_lines.item_id,
+--   purchase_orders.order_lines.requisition_line_id, requisitions.requisition_lines.punchout_site_id
 
 with lines as (
     select

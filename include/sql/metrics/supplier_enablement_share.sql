@@ -11,7 +11,8 @@
 --   which
 -- business date: creation of the order or invoice
 -- source: this product's own, after SAP Ariba's separate enablement and transacting status
--- feeds: suppliers, purchase_orders, invoices
+-- feeds: suppliers, suppliers.po_method, suppliers.allow_inv_from_connect, suppliers.on_hold,
+--   purchase_orders, purchase_orders.changes, invoices, invoices.pending, invoices.channel
 -- parameters: email_is_electronic, electronic_channels
 -- views: received_invoices
 

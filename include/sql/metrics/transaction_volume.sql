@@ -9,13 +9,13 @@
 -- source: this product's own
 -- feeds: requisitions, purchase_orders, invoices; optional: receipts, expense_reports, payments, charges
 -- views: transactions
--- rests on: requisitions = requisitions
--- rests on: purchase_orders = purchase_orders
--- rests on: receipts = receipts
--- rests on: invoices = invoices
--- rests on: credit_notes = invoices
--- rests on: expense_reports = expense_reports
--- rests on: payments = payments
+-- rests on: requisitions = requisitions.pending
+-- rests on: purchase_orders = purchase_orders.pending
+-- rests on: receipts = receipts.transaction_date
+-- rests on: invoices = invoices.pending
+-- rests on: credit_notes = invoices.pending
+-- rests on: expense_reports = expense_reports.pending
+-- rests on: payments = payments.released_at, payments.changes
 -- rests on: charges = charges
 
 with kinds as (

@@ -5,7 +5,7 @@
 --   adjustment. Coupa does not document the adjustment's sign, so either explains the rest; a part of a
 --   document paid is a difference too. Reported, never failing.
 -- judged on: final, or overdue where that was earlier
--- feeds: payments
+-- feeds: payments, payments.changes
 -- products: Coupa Pay
 -- reported: true
 -- source: rule R8.3

@@ -11,7 +11,7 @@
 -- judged on: completed payments: first seen completed. Payments that documents show: their date, or that of
 --   their entry where later. Paid marks: first seen. Voids: first seen, or the completion of the payment
 --   where later. None moves when the other side follows.
--- feeds: invoices; with Coupa Pay: payments; optional: expense_reports
+-- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; optional: expense_reports
 -- source: rule R8.4
 
 with entries as (

@@ -4,7 +4,7 @@
 -- definition: The payment totals of a payment's details add up to what is paid to the payee, in the payment's
 --   currency.
 -- judged on: final, or overdue where that was earlier
--- feeds: payments
+-- feeds: payments, payments.changes
 -- products: Coupa Pay
 -- source: rule R8.2
 

@@ -7,8 +7,8 @@
 --   has $erp_leg_business_days business days. An invoice that was voided before its export need not be
 --   exported.
 -- judged on: the last of those days after completion or approval; it stays there when the export comes later
--- feeds: invoices; with Coupa Pay: payments; with integration_runs: integration_runs; optional with
---   integration_runs: integration_errors
+-- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; with integration_runs:
+--   integration_runs; optional with integration_runs: integration_errors
 -- erp legs: exported_flag, integration_runs
 -- source: rule R8.7
 

@@ -5,7 +5,7 @@
 --   payments released later for the same documents, completed with at least its amounts.
 -- judged on: the day on which a pull first saw it failed, else completed; a failed payment that completes
 --   later stays on the day of its failure
--- feeds: payments
+-- feeds: payments, payments.changes, payments.released_at
 -- products: Coupa Pay
 -- source: rule R8.6
 

@@ -6,7 +6,7 @@
 --   full by a credit note that names the number. The later of two is the duplicate. Suppliers are told apart
 --   by instance.
 -- judged on: creation
--- feeds: invoices
+-- feeds: invoices, invoices.pending
 -- advisory: true
 -- source: rule R8.8
 

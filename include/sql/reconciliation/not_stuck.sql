@@ -6,7 +6,7 @@
 --   execute, where later. In flight within its days is no row yet.
 -- judged on: final, or the last of its days where that was earlier; it stays there when the payment completes
 --   late
--- feeds: payments
+-- feeds: payments, payments.changes, payments.released_at
 -- products: Coupa Pay
 -- source: rule R8.5
 

@@ -12,7 +12,8 @@
 -- judged on: payments: final, or overdue where that was earlier. Documents: the last day on which they were
 --   not late. Neither moves when the payment completes or the document is paid later; then the row no longer
 --   offends.
--- feeds: invoices, payments; optional: expense_reports, suppliers
+-- feeds: invoices, invoices.changes, payments, payments.changes, payments.released_at; optional:
+--   expense_reports, suppliers
 -- products: Coupa Pay
 -- source: rule R8.1
 

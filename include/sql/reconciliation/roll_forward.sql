@@ -13,7 +13,7 @@
 --   their paid marks only. Payments of orders and external payables stand apart. Expense reports are part of
 --   it.
 -- judged on: the week's Sunday, one row per legal entity and currency; the key names the week
--- feeds: invoices; with Coupa Pay: payments; optional: expense_reports
+-- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; optional: expense_reports
 -- source: rule R8.10
 
 with bounds as (

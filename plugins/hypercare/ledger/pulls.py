@@ -22,7 +22,7 @@ class PullRecord:
     owner: str
     pull: str
     outcome: str
-    """`published`, `fault` or `refused`."""
+    """`published`, `fault`, `refused`, or `not held` where the instance is fed by files that cannot hold the feed."""
     reason: str = ""
     path: str = ""
     rejects_path: str = ""

@@ -65,7 +65,7 @@ pulls = Table(
     Column("feed", String, primary_key=True),
     Column("owner", String, primary_key=True, comment="instance, or engagement for Salesforce and tracker feeds"),
     Column("pull", String, primary_key=True, comment="the run's as_of, YYYYMMDDTHHMMSSZ"),
-    Column("outcome", String, nullable=False, comment="published, fault, refused"),
+    Column("outcome", String, nullable=False, comment="published, fault, refused, not held"),
     Column("reason", Text, nullable=False, default=""),
     Column("path", Text, nullable=False, default="", comment="typed Parquet, relative to the lake"),
     Column("rejects_path", Text, nullable=False, default=""),

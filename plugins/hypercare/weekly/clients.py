@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hypercare.contracts import Contract
 from hypercare.settings import Settings
 from hypercare.systems.connections import read_connection
 from hypercare.systems.coupa import CoupaClient, CoupaConnection
+from hypercare.systems.csv_drop import DropFolder, open_drop_folder
 from hypercare.systems.http import RequestPolicy
 
 
@@ -31,4 +32,30 @@ def open_coupa(settings: Settings, instance: str, contracts: Sequence[Contract])
         policy,
         requests_per_second=settings.coupa_requests_per_second,
         allow_test_instances=settings.allow_test_instances,
+    )
+
+
+def find_drop_folder(
+    settings: Settings, instance: str, contracts: Mapping[str, Contract], required: Collection[str]
+) -> DropFolder | None:
+    """Return the folder of an instance that is fed by flat files; None for one that has an API.
+
+    Its connection `coupa_<instance>` says so in its extra: `drops`, a folder below the setting `drops_url` or a path or
+    URL of its own, and where the customer's columns differ, `mapping`, a file in include/mappings, which can't take
+    away the `required` feeds. Raises
+    ConfigurationError where connection, address or mapping can't be used.
+    """
+    found = read_connection(f"{settings.coupa_connection_prefix}{instance}")
+    place = str(found.extra.get("drops", "")).strip()
+    if not place:
+        return None
+    return open_drop_folder(
+        instance,
+        place,
+        str(found.extra.get("mapping", "")).strip(),
+        settings.drops_url or str(settings.state_folder / "drops"),
+        settings.include_folder / "mappings",
+        contracts,
+        required,
+        settings.drops_settle_seconds,
     )

@@ -20,6 +20,7 @@ WORST_FIRST = (
     FeedState.FAULT,
     FeedState.BROKEN,
     FeedState.INVALID,
+    FeedState.NOT_HELD,
     FeedState.VALID,
 )
 
@@ -65,8 +66,12 @@ def feed_healths(
     policy: Policy,
     pulls: Sequence[PullRecord],
     as_of: datetime,
+    manifests: Sequence[Manifest] = (),
 ) -> tuple[FeedHealth, ...]:
-    """Return the state of each feed of an engagement as of a run, the worst over its instances, with the reason."""
+    """Return the state of each feed of an engagement as of a run, the worst over its instances, with the reason.
+
+    `manifests` of the published pulls say which parts of a feed its way of delivery does not bring.
+    """
     required = set(policy.list_required_feeds(engagement))
     current = {(pull.feed, pull.owner): pull for pull in pulls if pull.pull == pull_id(as_of)}
     healths = []
@@ -74,8 +79,26 @@ def feed_healths(
         states = [(*_state(current.get((contract.feed, owner))), owner) for owner in owners_of(engagement, contract)]
         state, reason, owner = min(states, key=lambda entry: WORST_FIRST.index(entry[0]))
         words = f"{owner}: {reason}" if reason and contract.system == "coupa" else reason
-        healths.append(FeedHealth(contract.feed, state, required=contract.feed in required, reason=words))
+        lacks = _lacks(contract, manifests, as_of)
+        if state is FeedState.VALID and (lack := _find_scope_lack(engagement, contract, lacks)):
+            state, words = FeedState.INVALID, lack
+        healths.append(FeedHealth(contract.feed, state, contract.feed in required, words, lacks))
     return tuple(healths)
+
+
+def _lacks(contract: Contract, manifests: Sequence[Manifest], as_of: datetime) -> tuple[tuple[str, str], ...]:
+    current = [m for m in manifests if m.feed == contract.feed and m.pull == pull_id(as_of)]
+    return tuple(sorted({part: f"{m.owner}: {why}" for m in current for part, why in m.lacks.items()}.items()))
+
+
+def _find_scope_lack(engagement: Engagement, contract: Contract, lacks: Sequence[tuple[str, str]]) -> str:
+    """Return why an engagement's records can't be told from those of others; empty where they can, or need not."""
+    if not engagement.scope or not contract.legal_entity_column:
+        return ""
+    column = contract.legal_entity_column
+    part = f"{contract.legal_entity_table}.{column}" if contract.legal_entity_table else column
+    why = dict(lacks).get(part) or dict(lacks).get(contract.legal_entity_table, "")
+    return f"the legal entities of this engagement can't be told from others: {why}" if why else ""
 
 
 def _state(pull: PullRecord | None) -> tuple[FeedState, str]:
@@ -83,6 +106,8 @@ def _state(pull: PullRecord | None) -> tuple[FeedState, str]:
         return FeedState.ABSENT, "never pulled"
     if pull.outcome == "refused":
         return FeedState.REFUSED, pull.reason
+    if pull.outcome == "not held":
+        return FeedState.NOT_HELD, pull.reason
     if pull.outcome != "published":
         return FeedState.FAULT, pull.reason
     if not pull.state:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hypercare.contracts import Contract
+from hypercare.deliveries import pull_delivery
 from hypercare.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -27,7 +28,8 @@ from hypercare.pulling import PullPolicy, pull_feed, pull_id
 from hypercare.references import pull_references
 from hypercare.runtime import Runtime
 from hypercare.systems.coupa import CoupaClient
-from hypercare.weekly.clients import open_coupa
+from hypercare.systems.csv_drop import DropFolder
+from hypercare.weekly.clients import find_drop_folder, open_coupa
 from hypercare.weekly.engagement_feeds import pull_engagement_feeds
 from hypercare.weekly.feeds import applicable_feeds, required_feeds
 from hypercare.weekly.work import Batch
@@ -46,10 +48,15 @@ class InstancePull:
 
     runtime: Runtime
     instance: str
-    pull: str
+    as_of: datetime
     engagements: tuple[Engagement, ...]
     """Every engagement in hypercare on this instance: it is pulled once for all of them."""
     lease: Lease
+
+    @property
+    def pull(self) -> str:
+        """The pull's id."""
+        return pull_id(self.as_of)
 
     @property
     def go_live(self) -> datetime:
@@ -60,9 +67,13 @@ class InstancePull:
     def feeds(self) -> list[Contract]:
         """The feeds that any of the engagements has; required ones first, so that a down instance is told by them."""
         wanted = {c.feed: c for e in self.engagements for c in applicable_feeds(e, self.runtime.contracts)}
-        required = {feed for e in self.engagements for feed in required_feeds(self.runtime, e)}
         own = [contract for contract in wanted.values() if contract.system == "coupa"]
-        return sorted(own, key=lambda contract: (contract.feed not in required, contract.feed))
+        return sorted(own, key=lambda contract: (contract.feed not in self.required, contract.feed))
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The feeds that any of the engagements requires."""
+        return frozenset(feed for e in self.engagements for feed in required_feeds(self.runtime, e))
 
     @property
     def policy(self) -> PullPolicy:
@@ -83,21 +94,28 @@ def pull_batch(runtime: Runtime, batch: Batch, as_of: datetime) -> list[Fault]:
 
     def pull_one(instance: str) -> list[PullRecord]:
         sharing = tuple(engagement for engagement in everyone if instance in engagement.instances)
-        return pull_instance(InstancePull(runtime, instance, pull_id(as_of), sharing, leases[instance]))
+        return pull_instance(InstancePull(runtime, instance, as_of, sharing, leases[instance]))
 
     with ThreadPoolExecutor(runtime.settings.instances_side_by_side, thread_name_prefix="pull") as pool:
         records = [record for found in pool.map(pull_one, batch.instances) for record in found]
     records += pull_engagement_feeds(runtime, members, as_of, leases)
     faults = [
-        fault for record in records if record.outcome != "published" for fault in [_fault(runtime, record, everyone)]
+        _fault(runtime, record, everyone) for record in records if record.outcome not in ("published", "not held")
     ]
     record_faults(runtime.engine, as_of, faults, checked=list(leases), causes=PULL_CAUSES, leases=leases.values())
     return faults
 
 
 def pull_instance(work: InstancePull) -> list[PullRecord]:
-    """Pull every feed of one instance, then the records that they refer to and nobody has."""
+    """Pull every feed of one instance, then the records that they refer to and nobody has.
+
+    What files refer to and do not hold can't be fetched: it stays an orphan that validation reports.
+    """
     try:
+        runtime = work.runtime
+        drops = find_drop_folder(runtime.settings, work.instance, runtime.contracts, work.required)
+        if drops is not None:
+            return [_record(work, _pull_delivery(work, drops, contract)) for contract in work.feeds]
         client = open_coupa(work.runtime.settings, work.instance, work.feeds)
     except ConfigurationError as error:
         return [_record(work, PullRecord(c.feed, work.instance, work.pull, "refused", str(error))) for c in work.feeds]
@@ -126,9 +144,8 @@ def _pull_feeds(work: InstancePull, client: CoupaClient) -> list[PullRecord]:
 
 
 def _pull_feed(work: InstancePull, client: CoupaClient, contract: Contract, trusted: frozenset[str]) -> PullRecord:
-    """Pull one feed; what came of it is a record, only a lost lease is an error."""
-    try:
-        manifest = pull_feed(
+    def ask() -> Manifest:
+        return pull_feed(
             work.runtime.lake,
             client,
             contract,
@@ -138,6 +155,28 @@ def _pull_feed(work: InstancePull, client: CoupaClient, contract: Contract, trus
             trusted=trusted,
             check_lease=work.lease.check,
         )
+
+    return _attempt(work, contract, ask)
+
+
+def _pull_delivery(work: InstancePull, drops: DropFolder, contract: Contract) -> PullRecord:
+    """Read one feed's new files; a feed that files cannot hold is recorded as such, with the reason."""
+    not_held = drops.mapping.not_held.get(contract.feed)
+    if not_held is not None:
+        return PullRecord(contract.feed, work.instance, work.pull, "not held", not_held)
+
+    def read() -> Manifest:
+        return pull_delivery(
+            work.runtime.lake, drops, contract, work.pull, as_of=work.as_of, check_lease=work.lease.check
+        )
+
+    return _attempt(work, contract, read)
+
+
+def _attempt(work: InstancePull, contract: Contract, pull: Callable[[], Manifest]) -> PullRecord:
+    """Pull one feed; what came of it is a record, only a lost lease is an error."""
+    try:
+        manifest = pull()
     except LeaseLostError:
         raise
     except REFUSALS as error:

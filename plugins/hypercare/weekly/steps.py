@@ -89,13 +89,14 @@ def find_fault(engagement: Engagement, cause: str, act: Callable[[], object]) ->
 def _open_step(runtime: Runtime, batch: Batch, engagement: Engagement, as_of: datetime, lease: Lease) -> EngagementStep:
     policy = runtime.policy.for_engagement(engagement)
     records = read_owned_pulls(runtime, engagement, as_of)
+    pulls = tuple(published_pulls(runtime, engagement, as_of))
     return EngagementStep(
         runtime=runtime,
         engagement=engagement,
         policy=policy,
         as_of=as_of,
         items=tuple(item for item in batch.items if item.engagement == engagement.id),
-        pulls=tuple(published_pulls(runtime, engagement, as_of)),
-        feeds=feed_healths(engagement, runtime.contracts, policy, records, as_of),
+        pulls=pulls,
+        feeds=feed_healths(engagement, runtime.contracts, policy, records, as_of, pulls),
         lease=lease,
     )

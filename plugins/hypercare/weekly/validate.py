@@ -71,6 +71,7 @@ def _feed_pulls(runtime: Runtime, record: PullRecord, everyone: Sequence[Engagem
         instance=record.owner,
         pulls=tuple(pulls),
         columns_missing=record.columns_missing,
+        lacks=frozenset(part for m in manifests if m.pull == record.pull for part in m.lacks),
         rejects=tuple(runtime.lake.locate(m.rejects) for m in manifests if m.rejects),
         lenient=all(_is_lenient(runtime, engagement, as_of) for engagement in _concerned(record.owner, everyone)),
     )
