@@ -129,6 +129,15 @@ with DAG(
         with open_runtime() as runtime:
             return [batch.to_json() for batch in discover_work(runtime, read_request())]
 
+    @task(execution_timeout=timedelta(hours=1))
+    def read_workbooks() -> int:
+        """Read every engagement's hypercare workbook into the ledger; return how many faults were recorded."""
+        from hypercare.runtime import open_runtime
+        from hypercare.weekly.workbooks import read_workbooks as read_all
+
+        with open_runtime() as runtime:
+            return len(read_all(runtime, read_request().as_of))
+
     @task_group
     def process_batch(batch: dict[str, object]) -> None:
         """One batch of customers, from pull to frozen evidence."""
@@ -179,7 +188,10 @@ with DAG(
             with open_runtime() as runtime:
                 return len(reconcile_batch(runtime, Batch.from_json(batch), request.as_of, request.restate))
 
-        pull_feeds(batch) >> validate_feeds(batch) >> measure_adoption(batch) >> reconcile_weeks(batch)
+        reconciled = reconcile_weeks(batch)
+        pull_feeds(batch) >> validate_feeds(batch) >> measure_adoption(batch) >> reconciled
+        # What people explained must be known before a week's exceptions are weighed.
+        workbooks >> reconciled
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def judge_engagements() -> int:
@@ -189,6 +201,15 @@ with DAG(
 
         with open_runtime() as runtime:
             return judge_all(runtime, read_request().as_of)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(hours=1))
+    def answer_workbooks() -> int:
+        """Write what was not taken, and what people can copy, beside their workbooks; return how many faults."""
+        from hypercare.runtime import open_runtime
+        from hypercare.weekly.answering import answer_workbooks as answer_all
+
+        with open_runtime() as runtime:
+            return len(answer_all(runtime, read_request().as_of))
 
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
     def check_health() -> list[str]:
@@ -202,4 +223,7 @@ with DAG(
             return check_run(runtime, read_request().as_of, states.get(context["run_id"], {}))
 
     discovered = discover_engagements()
-    process_batch.expand(batch=discovered) >> judge_engagements() >> check_health()
+    workbooks = read_workbooks()
+    judged = judge_engagements()
+    discovered >> workbooks >> judged
+    process_batch.expand(batch=discovered) >> judged >> answer_workbooks() >> check_health()

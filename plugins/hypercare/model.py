@@ -98,6 +98,8 @@ class Engagement:
     fiscal_calendar: str = "calendar-month"
     tracker: str = ""
     """File name of the action item workbook below the tracker folder; empty: none yet."""
+    workbook: str = ""
+    """File name of the hypercare workbook below the same folder; empty: the tracker is the workbook."""
     openair_project: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Role name to the name of the person who has it."""
@@ -106,6 +108,11 @@ class Engagement:
     def has_coupa_pay(self) -> bool:
         """Whether the customer bought Coupa Pay for this go-live."""
         return COUPA_PAY in self.products
+
+    @property
+    def workbook_file(self) -> str:
+        """File name of the workbook that people fill; empty: none yet."""
+        return self.workbook or self.tracker
 
 
 class FeedState(StrEnum):

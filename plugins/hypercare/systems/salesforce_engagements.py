@@ -50,6 +50,7 @@ def parse_engagement(row: Row, fields: Mapping[str, str], roles: Mapping[str, st
         "holiday_calendar": reader.read("holiday_calendar", _holiday_calendar, ""),
         "fiscal_calendar": reader.read("fiscal_calendar", str, "calendar-month"),
         "tracker": reader.read("tracker", str, ""),
+        "workbook": reader.read("workbook", str, ""),
         "openair_project": reader.read("openair_project", str, ""),
         "products": reader.read("products", _products),
         "scope": reader.read("scope", _scope, ()),

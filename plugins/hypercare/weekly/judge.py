@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hypercare.business_calendar import holidays_between
 from hypercare.gate import judge_exit
+from hypercare.ledger.answers import answered_as_of, read_answers
 from hypercare.ledger.decisions import decided_as_of, read_action_items, record_action_items, record_decision
 from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
 from hypercare.ledger.faults import Fault, record_faults
@@ -19,6 +20,7 @@ from hypercare.week_verdict import judge_week
 from hypercare.weekly.items import read_items
 from hypercare.weekly.reconcile import HOLIDAYS_AHEAD
 from hypercare.weekly.steps import find_fault
+from hypercare.weekly.told import record_told_answers
 from hypercare.weeks import Week
 
 log = logging.getLogger(__name__)
@@ -44,9 +46,13 @@ def judge_all(runtime: Runtime, as_of: datetime) -> int:
 
 
 def _judge_engagement(runtime: Runtime, engagement: Engagement, as_of: datetime) -> int:
+    record_told_answers(runtime, engagement, as_of)
     revisions = latest_revisions(runtime.engine, engagement.id)
     decided = decided_as_of(runtime.engine, engagement.id)
     changed = [w for w, revision in revisions.items() if w not in decided or decided[w] < revision.as_of]
+    answered = answered_as_of(runtime.engine, engagement.id)
+    if answered and decided and decided[max(decided)] < answered:
+        changed.append(max(decided))
     if not changed:
         return 0
     items = read_items(runtime, engagement, as_of)
@@ -72,6 +78,7 @@ def _decide(
     inputs = {
         "revisions": {str(w): revision.digest for w, revision in used.items()},
         "action_items": items,
+        "answers": read_answers(runtime.engine, engagement.id),
         "waivers": read_waivers(runtime.engine, engagement.id),
         "policy": runtime.policy.digest,
     }
@@ -104,6 +111,7 @@ def judge(
         policy,
         as_of,
         waivers=waivers,
+        answers=read_answers(runtime.engine, engagement.id),
         flows=read_flows(runtime.engine, revisions[through].key),
         holidays=holidays,
         through=through,
