@@ -15,7 +15,7 @@ from hypercare.workbook_entries import Entry, EntryFault, fold_name, is_same_nam
 RowId = tuple[str, str]
 """Check and key: what an exception is over all weeks."""
 SHEET = "exceptions"
-NUMBER = re.compile(r"\d[\d,.-]*")
+NUMBER = re.compile(r"\d+([,.:-]\d+)*")
 
 
 @dataclass(frozen=True)

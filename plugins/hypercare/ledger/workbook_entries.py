@@ -29,7 +29,7 @@ class WorkbookVersion:
     digest: str
     saved_by: str
     saved_at: datetime | None
-    """Naive UTC, as the file tells."""
+    """As the file tells."""
     first_as_of: datetime
     last_as_of: datetime
     refused: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, DateTime, ForeignKeyConstraint, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Date, ForeignKeyConstraint, Integer, String, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from hypercare.ledger.tables import Exact, Instant, metadata
@@ -15,7 +15,7 @@ workbook_versions = Table(
     Column("file", Text, nullable=False),
     Column("digest", String, nullable=False, comment="sha256 of the file's bytes"),
     Column("saved_by", Text, nullable=False, comment="as the file tells"),
-    Column("saved_at", DateTime(timezone=False), comment="UTC, as the file tells"),
+    Column("saved_at", Instant, comment="as the file tells"),
     Column("first_as_of", Instant, nullable=False),
     Column("last_as_of", Instant, nullable=False),
     Column("refused", Text, nullable=False, comment="why the whole file is refused; empty: it was read"),

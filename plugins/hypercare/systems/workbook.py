@@ -139,7 +139,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Saved:
-    """Who saved a workbook last and when (naive UTC), as its own file tells; blank where it does not."""
+    """Who saved a workbook last and when (UTC), as its own file tells; blank where it does not."""
 
     by: str = ""
     at: datetime | None = None
@@ -151,9 +151,11 @@ def read_saved(content: bytes) -> Saved:
         with zipfile.ZipFile(BytesIO(content)) as archive, archive.open("docProps/core.xml") as part:
             told = {tag.rpartition("}")[2]: (text or "").strip() for tag, text in _list_texts(part)}
         at = datetime.fromisoformat(told["modified"]) if told.get("modified") else None
+        if at is not None:  # the format asks for UTC, and for its letter
+            at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (KeyError, ValueError, ParseError, DefusedXmlException, zipfile.BadZipFile, zlib.error):
         return Saved()
-    return Saved(told.get("lastModifiedBy", "")[:200], at and at.astimezone(UTC).replace(tzinfo=None))
+    return Saved(told.get("lastModifiedBy", "")[:200], at)
 
 
 def _list_texts(part: IO[bytes]) -> Iterator[tuple[str, str | None]]:

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("file", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False, comment="sha256 of the file's bytes"),
         sa.Column("saved_by", sa.Text(), nullable=False, comment="as the file tells"),
-        sa.Column("saved_at", sa.DateTime(timezone=False), nullable=True, comment="UTC, as the file tells"),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=True, comment="as the file tells"),
         sa.Column("first_as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("refused", sa.Text(), nullable=False, comment="why the whole file is refused; empty: it was read"),
