@@ -16,6 +16,7 @@ others go on. The last task, `check_health`, turns the run red for a *new* fault
 | `check_health` red, *refused* | ask the customer's admin for the scope that the message names |
 | `check_health` red, *invalid* | open the failing rows that `validate_feeds` links; the customer mends the records |
 | a batch task red | the database or the lake was out of reach: clear the task once it is back |
+| `check_health` red, *workbook* | the message says why the file is refused as a whole; cells are answered to its people |
 | a week must be computed again | trigger with `week`, `engagements` and `restate` (your reason, shown to the customer) |
 | "weeks in which no run took place" | nothing, if they are judged now; else look whether the scheduler was down |
 
