@@ -17,6 +17,7 @@ others go on. The last task, `check_health`, turns the run red for a *new* fault
 | `check_health` red, *invalid* | open the failing rows that `validate_feeds` links; the customer mends the records |
 | `check_health` red, *go-live* | somebody changed it in Salesforce: confirm by `hypercare_adjust`, go_live_moved, or correct it there |
 | a batch task red | the database or the lake was out of reach: clear the task once it is back |
+| `check_health` red, *workbook* | the message says why the file is refused as a whole; cells are answered to its people |
 | a week must be computed again | trigger with `week`, `engagements` and `restate` (your reason, shown to the customer) |
 | "weeks in which no run took place" | nothing, if they are judged now; else look whether the scheduler was down |
 
@@ -130,6 +131,15 @@ with DAG(
         with open_runtime() as runtime:
             return [batch.to_json() for batch in discover_work(runtime, read_request())]
 
+    @task(execution_timeout=timedelta(hours=1))
+    def read_workbooks() -> int:
+        """Read every engagement's hypercare workbook into the ledger; return how many faults were recorded."""
+        from hypercare.runtime import open_runtime
+        from hypercare.weekly.workbooks import read_workbooks as read_all
+
+        with open_runtime() as runtime:
+            return len(read_all(runtime, read_request().as_of))
+
     @task_group
     def process_batch(batch: dict[str, object]) -> None:
         """One batch of customers, from pull to frozen evidence."""
@@ -180,7 +190,10 @@ with DAG(
             with open_runtime() as runtime:
                 return len(reconcile_batch(runtime, Batch.from_json(batch), request.as_of, request.restate))
 
-        pull_feeds(batch) >> validate_feeds(batch) >> measure_adoption(batch) >> reconcile_weeks(batch)
+        reconciled = reconcile_weeks(batch)
+        pull_feeds(batch) >> validate_feeds(batch) >> measure_adoption(batch) >> reconciled
+        # What people explained must be known before a week's exceptions are weighed.
+        workbooks >> reconciled
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def judge_engagements() -> int:
@@ -190,6 +203,15 @@ with DAG(
 
         with open_runtime() as runtime:
             return judge_all(runtime, read_request().as_of)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(hours=1))
+    def answer_workbooks() -> int:
+        """Write what was not taken, and what people can copy, beside their workbooks; return how many faults."""
+        from hypercare.runtime import open_runtime
+        from hypercare.weekly.answering import answer_workbooks as answer_all
+
+        with open_runtime() as runtime:
+            return len(answer_all(runtime, read_request().as_of))
 
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
     def check_health() -> list[str]:
@@ -203,4 +225,7 @@ with DAG(
             return check_run(runtime, read_request().as_of, states.get(context["run_id"], {}))
 
     discovered = discover_engagements()
-    process_batch.expand(batch=discovered) >> judge_engagements() >> check_health()
+    workbooks = read_workbooks()
+    judged = judge_engagements()
+    discovered >> workbooks >> judged
+    process_batch.expand(batch=discovered) >> judged >> answer_workbooks() >> check_health()

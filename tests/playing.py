@@ -15,6 +15,7 @@ import requests
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
 from hypercare.verdicts import Standing, read_standings
+from hypercare.weekly.answering import answer_workbooks
 from hypercare.weekly.discover import discover_work
 from hypercare.weekly.health import check_run
 from hypercare.weekly.judge import judge_all
@@ -23,6 +24,7 @@ from hypercare.weekly.pull import pull_batch
 from hypercare.weekly.reconcile import reconcile_batch
 from hypercare.weekly.request import RunRequest
 from hypercare.weekly.validate import validate_feeds_of_batch
+from hypercare.weekly.workbooks import read_workbooks
 from sandbox.scenario import Scenario
 from sandbox.server import create_app
 from tests.sandbox.serving import serve
@@ -52,12 +54,15 @@ class Play:
 
     def run_steps(self, request: RunRequest) -> None:
         """Run every step up to the decisions, as the DAG's tasks do."""
-        for batch in discover_work(self.runtime, request):
+        batches = discover_work(self.runtime, request)
+        read_workbooks(self.runtime, request.as_of)
+        for batch in batches:
             pull_batch(self.runtime, batch, request.as_of)
             validate_feeds_of_batch(self.runtime, batch, request.as_of)
             measure_batch(self.runtime, batch, request.as_of, request.restate)
             reconcile_batch(self.runtime, batch, request.as_of, request.restate)
         judge_all(self.runtime, request.as_of)
+        answer_workbooks(self.runtime, request.as_of)
 
     def standings(self) -> dict[str, Standing]:
         """Return where every engagement stands, by name."""

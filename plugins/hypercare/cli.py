@@ -141,6 +141,31 @@ def judge(as_of: AsOf = None) -> None:
     )
 
 
+@app.command()
+def workbooks(as_of: AsOf = None) -> None:
+    """Read every engagement's hypercare workbook, and write our answers beside it."""
+    from hypercare.weekly.answering import answer_workbooks
+    from hypercare.weekly.workbooks import read_workbooks
+
+    def step(runtime: Runtime, request: RunRequest) -> Iterable[str]:
+        faults = [*read_workbooks(runtime, request.as_of), *answer_workbooks(runtime, request.as_of)]
+        return [f"{', '.join(fault.engagements)}: {fault.words}" for fault in faults] or ["read and answered"]
+
+    _run_step(step, _request(as_of, None, None))
+
+
+@app.command(name="new-workbook")
+def new_workbook(engagement: str) -> None:
+    """Make an engagement's hypercare workbook from the template, under the name in its ICM record."""
+    from hypercare.weekly.answering import create_workbook
+
+    def step(runtime: Runtime, _request: RunRequest) -> Iterable[str]:
+        (found,) = read_engagements(runtime.engine, [_find_engagement(runtime, engagement)])
+        return [f"{create_workbook(runtime, found)} is made"]
+
+    _run_step(step, _request(None, None, None))
+
+
 @app.command(name="migrate")
 def migrate_ledger() -> None:
     """Bring the ledger's database to this release's tables."""

@@ -103,6 +103,8 @@ class Engagement:
     folder, or a Jira project; empty: none yet."""
     tracker_writable: bool = False
     """Whether technical issues may be written into the tracker, where that is Jira."""
+    workbook: str = ""
+    """File name of the hypercare workbook below the same folder; empty: the tracker is the workbook."""
     openair_project: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Role name to the name of the person who has it."""
@@ -111,6 +113,11 @@ class Engagement:
     def has_coupa_pay(self) -> bool:
         """Whether the customer bought Coupa Pay for this go-live."""
         return COUPA_PAY in self.products
+
+    @property
+    def workbook_file(self) -> str:
+        """File name of the workbook that people fill; empty: none yet."""
+        return self.workbook or self.tracker
 
 
 class FeedState(StrEnum):

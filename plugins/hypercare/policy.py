@@ -109,6 +109,8 @@ class ReconciliationPolicy:
     payment_method_business_days: Mapping[str, int]
     clear_within_business_days: int
     systemic: SystemicPolicy
+    explanation_reasons: Mapping[str, str]
+    """Code to what it means (rule R9)."""
     checks: Mapping[str, CheckPolicy]
 
 

@@ -6,18 +6,19 @@ from datetime import UTC, date, datetime
 
 from sandbox.demo.customers import Customer
 from sandbox.demo.organisation import STAFF, find_staff, tracker_name
+from sandbox.demo.workbooks import fill_sheets
 from sandbox.trackers import Item, ItemChange, Tracker
 
 
 def write_tracker(customer: Customer) -> Tracker:
-    """Return an engagement's workbook: everyday items, and those of its stories."""
+    """Return an engagement's workbook: everyday items, those of its stories, and what people filled in."""
     parts = {part: STAFF[key][0] for part, key in find_staff(customer).items()}
     items = _everyday_items(customer, parts)
     if "high_item_without_plan" in customer.stories:
         items.append(_unplanned_item(parts))
     if "high_item_with_plan" in customer.stories:
         items.append(_planned_item(parts))
-    return Tracker(tracker_name(customer), tuple(items))
+    return Tracker(tracker_name(customer), tuple(items), fill_sheets(customer), saved_by=parts["em"])
 
 
 def _noon(month: int, day: int) -> datetime:

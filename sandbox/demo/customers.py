@@ -69,7 +69,7 @@ CUSTOMERS = (
         "Bergstrom Shipping go-live",
         "a payment returned in week three and never cleared: week three fails, the cycle starts anew",
         ("bergstrom",), "Europe/Stockholm", "Enterprise", "EMEA", "Bergstrom Shipping AB", "EUR",
-        delivery="partner", holidays="SE", method="sepa", pays_on=2, stories=("returned",),
+        delivery="partner", holidays="SE", method="sepa", pays_on=2, stories=("returned", "nobody_checks"),
     ),
     Customer(
         "Cascadia Foods go-live",
@@ -125,14 +125,14 @@ CUSTOMERS = (
         "Kestrel Aerospace go-live",
         "no transaction at all since go-live: the cycle has not started",
         ("kestrel",), "Europe/Berlin", "Strategic", "EMEA", "Kestrel Aerospace GmbH", "EUR",
-        holidays="DE", method="sepa", purchases_a_week=0,
+        holidays="DE", method="sepa", purchases_a_week=0, stories=("nobody_checks",),
     ),
     Customer(
         "Lumen Textiles go-live",
-        "semi-monthly payer whose ERP shows its side by integration runs",
+        "semi-monthly payer whose ERP shows its side by integration runs; the partner answers the checklist too early",
         ("lumen",), "Asia/Kolkata", "Enterprise", "APAC", "Lumen Textiles Pvt Ltd", "INR",
         products=(*PROCUREMENT, "Coupa Pay"), cadence="semi-monthly", erp_leg="integration_runs", delivery="partner",
-        method="wire", settles_in=1, purchases_a_week=6,
+        method="wire", settles_in=1, purchases_a_week=6, stories=("checked_too_early",),
         run_days=(date(2026, 3, 5), date(2026, 3, 13), date(2026, 3, 31), date(2026, 4, 15), date(2026, 4, 30)),
     ),
     Customer(
@@ -152,7 +152,7 @@ CUSTOMERS = (
         "shares an instance with another engagement: a payment that never reached the ERP fails only this one",
         ("northbridge",), "Europe/London", "Strategic", "EMEA", "Northbridge Retail Ireland DAC", "EUR",
         account="Northbridge Retail", scope=("Northbridge Retail Ireland DAC",), delivery="co", holidays="IE",
-        method="sepa", pays_on=2, purchases_a_week=6, stories=("not_exported",),
+        method="sepa", pays_on=2, purchases_a_week=6, stories=("not_exported", "nobody_checks"),
     ),
     Customer(
         "Pampas Agro go-live",

@@ -71,7 +71,9 @@ _OUTCOMES = {
         weeks_by_run={"2026-W12": {"2026-W12": "UNKNOWN"}, "2026-W13": {"2026-W12": "PASS"}},
     ),
     "Kestrel Aerospace go-live": _Outcome(dict.fromkeys(WEEKS, "QUIET"), "FAIL", "IN CYCLE", "cycle not started"),
-    "Lumen Textiles go-live": _Outcome({"2026-W13": "QUIET"}),
+    "Lumen Textiles go-live": _Outcome(
+        {"2026-W13": "QUIET"}, reasons_by_run={"2026-W13": "answered before the cycle was complete"}
+    ),
     "Northbridge Retail Ireland go-live": _Outcome(
         {"2026-W13": "FAIL"}, "FAIL", "IN CYCLE", "week 1 of 4",
         weeks_by_run={"2026-W13": {"2026-W13": "FAIL"}},

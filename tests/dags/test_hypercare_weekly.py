@@ -63,15 +63,28 @@ def test_every_dag_file_loads(dag: dict[str, Any]) -> None:
 
 
 def test_nothing_is_judged_before_it_was_pulled_validated_measured_and_reconciled(dag: dict[str, Any]) -> None:
-    chain = ["discover_engagements", *(f"process_batch.{step}" for step in STEPS), "judge_engagements", "check_health"]
-    assert sorted(dag["tasks"]) == sorted(chain)
+    chain = [
+        "discover_engagements",
+        *(f"process_batch.{step}" for step in STEPS),
+        "judge_engagements",
+        "answer_workbooks",
+        "check_health",
+    ]
+    assert sorted(dag["tasks"]) == sorted([*chain, "read_workbooks"])
     for earlier, later in itertools.pairwise(chain):
         assert earlier in dag["tasks"][later]["upstream"], f"{later} has lost its guard {earlier}"
 
 
+def test_what_people_told_is_read_before_it_is_weighed_and_judged(dag: dict[str, Any]) -> None:
+    assert dag["tasks"]["read_workbooks"]["upstream"] == ["discover_engagements"]
+    for later in ("process_batch.reconcile_weeks", "judge_engagements"):
+        assert "read_workbooks" in dag["tasks"][later]["upstream"]
+
+
 def test_one_broken_batch_keeps_nobody_from_being_judged(dag: dict[str, Any]) -> None:
     rules = {name: task["trigger_rule"] for name, task in dag["tasks"].items()}
-    assert rules.pop("judge_engagements") == rules.pop("check_health") == "all_done"
+    for last in ("judge_engagements", "answer_workbooks", "check_health"):
+        assert rules.pop(last) == "all_done"
     assert set(rules.values()) == {"all_success"}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import gate_evidence
 import pytest
 from gate_evidence import (
     GOOD_VERDICTS,
@@ -16,7 +17,6 @@ from gate_evidence import (
     make_engagement,
     make_evidence,
     make_feeds,
-    policy_for,
     rank,
 )
 from hypothesis import given
@@ -66,6 +66,13 @@ PLAN = {"plan_owner": "SA", "plan_date": TOMORROW, "plan_accepted_by": "CVM: Ada
 PLANNED = high(**PLAN)
 
 
+def policy_for(engagement):
+    """The shipped policy without the criteria that people answer: those have tests of their own."""
+    policy = gate_evidence.policy_for(engagement)
+    silent = {name: replace(policy.criteria[name], enabled=False) for name in ("exit_checklist", "customer_ready")}
+    return replace(policy, criteria={**policy.criteria, **silent})
+
+
 def policy_with(engagement=PAY, **criteria):
     policy = policy_for(engagement)
     changed = {name: replace(policy.criteria[name], **changes) for name, changes in criteria.items()}
@@ -101,6 +108,14 @@ def test_all_good_is_ready():
         assert result.evidence or result.criterion == "action_items"
     assert criterion(judgement, "action_items").source == "seed 4.4"
     assert criterion(judgement, "evidence_level").source == "policy"
+
+
+def test_people_confirm_before_anybody_leaves():
+    shipped = gate_evidence.policy_for(PAY)
+    assert exit_of(policy=shipped).state is ExitState.CYCLE_COMPLETE
+    answers = [replace(CHECKED, role="EM"), CONFIRMED]
+    assert exit_of(policy=shipped, answers=answers).state is ExitState.READY
+    assert exit_of(policy=shipped, answers=answers[:1]).state is ExitState.CYCLE_COMPLETE
 
 
 def test_nothing_at_all_is_nothing():

@@ -1,1 +1,3 @@
-"""The relational memory: what was pulled, found, measured, judged and decided. PostgreSQL only."""
+"""The relational memory: what was pulled, found, told, judged and decided. PostgreSQL only."""
+
+from hypercare.ledger import workbook_tables as workbook_tables  # all tables belong to one metadata

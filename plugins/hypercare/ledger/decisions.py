@@ -77,6 +77,15 @@ def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
         return {row.engagement: dict(row._mapping) for row in connection.execute(query)}
 
 
+def latest_decision(engine: Engine, engagement: str) -> Mapping[str, Any] | None:
+    """Return the decision on an engagement's latest judged week; None where none was judged."""
+    table = tables.decisions
+    query = select(table).where(table.c.engagement == engagement).order_by(table.c.week.desc(), table.c.sequence.desc())
+    with engine.connect() as connection:
+        row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
 def decided_as_of(engine: Engine, engagement: str) -> dict[Week, datetime]:
     """Return, for each judged week of an engagement, the as_of of its latest decision."""
     table = tables.decisions

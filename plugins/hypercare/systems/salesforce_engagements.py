@@ -51,6 +51,7 @@ def parse_engagement(row: Row, fields: Mapping[str, str], roles: Mapping[str, st
         "fiscal_calendar": reader.read("fiscal_calendar", str, "calendar-month"),
         "tracker": reader.read("tracker", str, ""),
         "tracker_writable": reader.read("tracker_writable", _is_checked, False),
+        "workbook": reader.read("workbook", str, ""),
         "openair_project": reader.read("openair_project", str, ""),
         "products": reader.read("products", _products),
         "scope": reader.read("scope", _scope, ()),

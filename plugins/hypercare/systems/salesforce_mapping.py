@@ -41,7 +41,7 @@ ENGAGEMENT_COLUMNS = (
 )  # fmt: skip
 OPTIONAL_ENGAGEMENT_COLUMNS = (
     "scope", "payment_cadence", "delivery", "erp_leg", "holiday_calendar", "fiscal_calendar", "tracker",
-    "tracker_writable", "openair_project",
+    "tracker_writable", "workbook", "openair_project",
 )  # fmt: skip
 CASE_COLUMNS = ("case_number", "account_id", "status", "is_closed", "created_at")
 OPTIONAL_CASE_COLUMNS = ("subject", "priority", "closed_at", "owner")

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
@@ -134,6 +135,31 @@ class Sheet:
         with _reporting_damage(self._file), self._archive.open(self._sheet._worksheet_path) as part:
             parser.ParseFile(part)
         return found
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Who saved a workbook last and when (UTC), as its own file tells; blank where it does not."""
+
+    by: str = ""
+    at: datetime | None = None
+
+
+def read_saved(content: bytes) -> Saved:
+    """Return what a package that was checked tells about its last saving; never an error, it is only a hint."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive, archive.open("docProps/core.xml") as part:
+            told = {tag.rpartition("}")[2]: (text or "").strip() for tag, text in _list_texts(part)}
+        at = datetime.fromisoformat(told["modified"]) if told.get("modified") else None
+        if at is not None:  # the format asks for UTC, and for its letter
+            at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (KeyError, ValueError, ParseError, DefusedXmlException, zipfile.BadZipFile, zlib.error):
+        return Saved()
+    return Saved(told.get("lastModifiedBy", "")[:200], at)
+
+
+def _list_texts(part: IO[bytes]) -> Iterator[tuple[str, str | None]]:
+    return ((element.tag, element.text) for _, element in iterparse(part, forbid_dtd=True))
 
 
 def _refuse_declaration(*_: object) -> None:

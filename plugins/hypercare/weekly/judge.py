@@ -11,6 +11,7 @@ from hypercare.business_calendar import holidays_between
 from hypercare.gate import judge_exit
 from hypercare.gate_calendar import find_local_day
 from hypercare.ledger.adjustments import read_adjustments
+from hypercare.ledger.answers import answered_as_of, read_answers
 from hypercare.ledger.decisions import decided_as_of, read_action_items, record_action_items, record_decision
 from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
 from hypercare.ledger.faults import Fault, record_faults
@@ -21,6 +22,7 @@ from hypercare.week_verdict import judge_week
 from hypercare.weekly.items import read_items
 from hypercare.weekly.reconcile import HOLIDAYS_AHEAD
 from hypercare.weekly.steps import find_fault
+from hypercare.weekly.told import record_told_answers
 from hypercare.weeks import Week
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def judge_all(runtime: Runtime, as_of: datetime) -> int:
 def judge_engagement(
     runtime: Runtime, engagement: Engagement, as_of: datetime, *, judge_from: Week | None = None
 ) -> int:
-    """Judge one engagement from the first week on whose evidence or adjustments are newer than its decision.
+    """Judge one engagement from the first week on whose evidence, adjustments or answers are newer than its decision.
 
     `judge_from` has weeks judged again from there on anyway. A cancelled engagement is not judged. Returns how many
     decisions were appended.
@@ -57,12 +59,16 @@ def judge_engagement(
     terms = read_terms(each.adjustment for each in recorded)
     if terms.cancellation:
         return 0
+    record_told_answers(runtime, engagement, as_of)
     revisions = latest_revisions(runtime.engine, engagement.id)
     decided = decided_as_of(runtime.engine, engagement.id)
     changed = [w for w, revision in revisions.items() if w not in decided or decided[w] < revision.as_of]
     changed += [
         w for each in recorded if each.judge_from for w in decided if each.judge_from <= w and decided[w] < each.as_of
     ]
+    answered = answered_as_of(runtime.engine, engagement.id)
+    if answered and decided and decided[max(decided)] < answered:
+        changed.append(max(decided))
     changed += [judge_from] if judge_from else []
     if not changed:
         return 0
@@ -91,6 +97,7 @@ def _decide(
         "revisions": {str(w): revision.digest for w, revision in used.items()},
         "action_items": items,
         "adjustments": terms,
+        "answers": read_answers(runtime.engine, engagement.id),
         "policy": runtime.policy.digest,
     }
     with runtime.engine.begin() as connection:
@@ -122,6 +129,7 @@ def judge(
         policy,
         as_of,
         waivers=terms.waivers,
+        answers=read_answers(runtime.engine, engagement.id),
         flows=read_flows(runtime.engine, last.key) if last else (),
         pauses=terms.list_pauses(),
         holidays=holidays,

@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select
 
@@ -22,7 +21,7 @@ from hypercare.ledger.evidence import (
     write_reconciliation,
 )
 from hypercare.ledger.faults import Fault
-from hypercare.model import ExceptionState, ReconciliationException, Verdict, WeekEvidence, WeekJudgement
+from hypercare.model import ExceptionState, Verdict, WeekEvidence, WeekJudgement
 from hypercare.reconciliation import (
     CheckBook,
     Reconciliation,
@@ -33,6 +32,7 @@ from hypercare.reconciliation import (
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.week_views import WeekViews
+from hypercare.weekly.explained import apply_explanations, resolve_rows
 from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
 from hypercare.weekly.steps import EngagementStep, each_engagement
 from hypercare.weekly.work import Batch, RevisionReason, WorkItem
@@ -88,6 +88,7 @@ def _details(found: Reconciliation) -> dict[str, Any]:
 def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation, words: str) -> None:
     """Seal a revision, unless it repairs nothing."""
     key = next_key(step, item, before)
+    found = apply_explanations(step, item.week, found)
     evidence = WeekEvidence(
         week=item.week,
         revision=key.revision,
@@ -110,19 +111,17 @@ def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found
 
 
 def _clear(step: EngagementStep, item: WorkItem, before: Revision | None, found: Reconciliation) -> None:
-    """Seal a revision that repeats the week's figures with all its exceptions cleared, once later evidence shows it."""
+    """Seal a revision that repeats the week's figures, once all its exceptions are cleared or explained."""
     if before is None or any(check.verdict is Verdict.UNKNOWN for check in found.checks):
         return
-    offending = {(row.check, row.key) for row in found.exceptions}
-    open_rows = [row for row in before.evidence.exceptions if row.state is ExceptionState.OPEN]
-    if any((row.check, row.key) in offending for row in open_rows):
+    rows = resolve_rows(step, before.evidence.exceptions, found.exceptions)
+    if any(row.state is ExceptionState.OPEN for row in rows):
         return
     key = next_key(step, item, before)
-    rows = [_cleared(row, step) for row in before.evidence.exceptions]
     evidence = replace(
         before.evidence,
         revision=key.revision,
-        exceptions=tuple(rows),
+        exceptions=rows,
         feeds=step.feeds,
         revision_reason=item.reason.value,
     )
@@ -134,13 +133,6 @@ def _clear(step: EngagementStep, item: WorkItem, before: Revision | None, found:
             write_reconciliation(connection, key, evidence.checks, rows)
             seal_revision(connection, key, judgement, evidence.facts, _details(found))
     log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
-
-
-def _cleared(row: ReconciliationException, step: EngagementStep) -> ReconciliationException:
-    if row.state is not ExceptionState.OPEN:
-        return row
-    today = step.as_of.astimezone(ZoneInfo(step.engagement.time_zone)).date()
-    return replace(row, state=ExceptionState.CLEARED, resolved_on=today)
 
 
 def _judge(step: EngagementStep, evidence: WeekEvidence) -> WeekJudgement:

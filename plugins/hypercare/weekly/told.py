@@ -1,0 +1,131 @@
+"""What people's rows come to, as of a run: explanations, answers to criteria, and what of them does not stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from hypercare import checklists, explaining, signing_off
+from hypercare.checklists import Checklist, load_checklist, read_checklist
+from hypercare.explaining import Explanation, RowId, read_explanation
+from hypercare.gate_calendar import find_local_day
+from hypercare.ledger.answers import WORKBOOK, record_answers
+from hypercare.ledger.decisions import latest_decision
+from hypercare.ledger.evidence import latest_revisions
+from hypercare.ledger.week_details import read_roll_forwards
+from hypercare.ledger.workbook_entries import read_entries
+from hypercare.model import Engagement, ReadinessAnswer, ReconciliationException, Verdict
+from hypercare.runtime import Runtime
+from hypercare.signing_off import FIGURES, WeekTotal, read_sign_offs
+from hypercare.systems.workbook_form import WorkbookForm, load_workbook_form
+from hypercare.week_verdict import CYCLE_CRITERION
+from hypercare.weeks import Week
+from hypercare.workbook_entries import Entry, EntryFault, list_people
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an engagement's rows come to."""
+
+    explanations: dict[RowId, Explanation]
+    unreadable: frozenset[RowId]
+    """Rows whose explanation cannot be read now: what was told before stands."""
+    answers: dict[str, list[ReadinessAnswer]]
+    """By criterion; empty where people may answer and did not."""
+    faults: list[EntryFault]
+
+
+def load_form(runtime: Runtime) -> WorkbookForm:
+    """Return the form of the workbooks."""
+    codes = runtime.policy.document["reconciliation"]["explanation_reasons"]
+    return load_workbook_form(runtime.settings.include_folder / "templates" / "workbook.yaml", tuple(codes))
+
+
+def load_exit_checklist(runtime: Runtime) -> Checklist:
+    """Return the exit checklist."""
+    return load_checklist(runtime.settings.include_folder / "checklists" / "coupa_pay_exit.v1.yaml")
+
+
+def record_told_answers(runtime: Runtime, engagement: Engagement, as_of: datetime) -> None:
+    """Keep what the workbook answers to criteria now, on the evidence as it stands now."""
+    told = weigh_entries(runtime, engagement, read_entries(runtime.engine, engagement.id), as_of)
+    with runtime.engine.begin() as connection:
+        for criterion, answers in told.answers.items():
+            record_answers(connection, engagement.id, criterion, as_of, answers, WORKBOOK)
+
+
+def weigh_entries(runtime: Runtime, engagement: Engagement, entries: Sequence[Entry], as_of: datetime) -> Told:
+    """Return what rows of the workbook come to on the evidence that the ledger holds."""
+    policy = runtime.policy.for_engagement(engagement)
+    today = find_local_day(as_of, engagement.time_zone)
+    people = list_people(list(entries), engagement.roles)
+    checklist = load_exit_checklist(runtime)
+    answers: dict[str, list[ReadinessAnswer]] = {item.criterion: [] for item in checklist.items}
+    answers[signing_off.CRITERION] = []
+    faults: list[EntryFault] = []
+    explanations: dict[RowId, Explanation] = {}
+    standing = read_standing(runtime, engagement) if _speaks(entries, explaining.SHEET) else {}
+    rows = [entry for entry in entries if entry.sheet == explaining.SHEET]
+    for entry in (row for row in rows if row.is_complete):
+        explanation, found = read_explanation(entry, standing, people, today)
+        faults += found
+        if explanation:
+            explanations[explanation.row] = explanation
+    if _speaks(entries, checklists.SHEET):
+        completed_on = read_completion(runtime, engagement)
+        confirmed, found = read_checklist(entries, checklist, engagement, policy, today, completed_on)
+        faults += found
+        for answer in confirmed:
+            answers[answer.criterion].append(answer)
+    level = policy.criteria.get(signing_off.CRITERION)
+    if level and _speaks(entries, signing_off.SHEET):
+        roles, tolerance = level.parameters["sign_off_roles"], policy.reconciliation.tolerance
+        totals = list_totals(runtime, engagement)
+        answers[signing_off.CRITERION], found = read_sign_offs(entries, totals, people, roles, today, tolerance)
+        faults += found
+    unreadable = frozenset((row.text("check"), row.text("row")) for row in rows if not row.is_complete)
+    return Told(explanations, unreadable, answers, faults)
+
+
+def read_standing(runtime: Runtime, engagement: Engagement) -> dict[RowId, ReconciliationException]:
+    """Return each exception as the latest week that lists it has it."""
+    revisions = latest_revisions(runtime.engine, engagement.id)
+    return {(row.check, row.key): row for week in sorted(revisions) for row in revisions[week].evidence.exceptions}
+
+
+def read_completion(runtime: Runtime, engagement: Engagement) -> date | None:
+    """Return the local day from which the cycle counts as complete, by the latest decision; None: not yet."""
+    decision = latest_decision(runtime.engine, engagement.id)
+    if decision is None:
+        return None
+    waived = any(
+        each["criterion"] == CYCLE_CRITERION and each["verdict"] == Verdict.WAIVED for each in decision["criteria"]
+    )
+    told = decision["cycle"].get("completed_on")
+    return date.fromisoformat(told) if told else engagement.go_live if waived else None
+
+
+def list_totals(runtime: Runtime, engagement: Engagement) -> list[WeekTotal]:
+    """Return the figures that the finance contact signs, by week, legal entity and currency."""
+    return [
+        WeekTotal(week, row["legal_entity"] or "", row["currency"], *(Decimal(row[name]) for name in FIGURES))
+        for week, rows in read_roll_forwards(runtime.engine, engagement.id).items()
+        for row in rows
+    ]
+
+
+def first_weeks(runtime: Runtime, engagement: Engagement, before: Week) -> dict[RowId, Week]:
+    """Return, for the exceptions that earlier weeks list and that were not cleared there, the week that found each."""
+    return {
+        (row.check, row.key): row.week
+        for week, revision in latest_revisions(runtime.engine, engagement.id).items()
+        if week < before
+        for row in revision.evidence.exceptions
+        if row.state != "CLEARED"
+    }
+
+
+def _speaks(entries: Sequence[Entry], sheet: str) -> bool:
+    return any(entry.sheet == sheet for entry in entries)
