@@ -26,7 +26,7 @@ print(json.dumps({"added": sorted(added), "heavy_before": sorted(n for n in befo
 
 
 def test_there_are_dag_files() -> None:
-    assert [path.stem for path in DAG_FILES] == ["hypercare_weekly"]
+    assert [path.stem for path in DAG_FILES] == ["hypercare_acknowledge", "hypercare_weekly"]
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
