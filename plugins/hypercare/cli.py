@@ -155,6 +155,12 @@ def verdicts(as_json: AsJson = False) -> None:
         {
             "engagement": standing.engagement.name,
             **{str(week): standing.verdict_of(week) for week in weeks},
+            # In a table the mark stands at the verdict itself.
+            **(
+                {"reconstructed": list(map(str, standing.reconstructed))}
+                if as_json
+                else {str(week): f"{standing.verdict_of(week)}, reconstructed" for week in standing.reconstructed}
+            ),
             "cycle": standing.cycle,
             "gate": standing.state,
             "reason": standing.reasons[0] if standing.reasons else "",

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from hypercare.ledger.decisions import latest_decisions
-from hypercare.ledger.evidence import latest_revisions
+from hypercare.ledger.evidence import latest_revisions, reconstructed_weeks
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement
 from hypercare.weeks import Week
@@ -24,6 +24,8 @@ class WeekLine:
     reason: str
     """The first reason, in plain words."""
     revision: int
+    reconstructed: bool = False
+    """Whether it lay before the engagement was connected: computed from what the systems said later."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Standing:
     verdict: str
     reasons: tuple[str, ...]
 
+    @property
+    def reconstructed(self) -> tuple[Week, ...]:
+        """The weeks that lay before the engagement was connected."""
+        return tuple(line.week for line in self.weeks if line.reconstructed)
+
     def verdict_of(self, week: Week) -> str:
         """Return the verdict of a week; empty where there is none."""
         return next((line.verdict for line in self.weeks if line.week == week), "")
@@ -51,9 +58,14 @@ def read_standings(engine: Engine) -> list[Standing]:
 
 
 def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any] | None) -> Standing:
+    reconstructed = reconstructed_weeks(engine, engagement.id)
     weeks = tuple(
         WeekLine(
-            week, revision.judgement.verdict.value, next(iter(revision.judgement.reasons), ""), revision.key.revision
+            week,
+            revision.judgement.verdict.value,
+            next(iter(revision.judgement.reasons), ""),
+            revision.key.revision,
+            reconstructed=week in reconstructed,
         )
         for week, revision in sorted(latest_revisions(engine, engagement.id).items())
     )
