@@ -15,6 +15,7 @@ others go on. The last task, `check_health`, turns the run red for a *new* fault
 | `check_health` red, *pull* fault | nothing, if the customer's API comes back: the next run repairs the week by itself |
 | `check_health` red, *refused* | ask the customer's admin for the scope that the message names |
 | `check_health` red, *invalid* | open the failing rows that `validate_feeds` links; the customer mends the records |
+| `check_health` red, and it can't be mended soon | acknowledge it until a day: the DAG *Hypercare: acknowledge a fault* |
 | a batch task red | the database or the lake was out of reach: clear the task once it is back |
 | a week must be computed again | trigger with `week`, `engagements` and `restate` (your reason, shown to the customer) |
 | "weeks in which no run took place" | nothing, if they are judged now; else look whether the scheduler was down |
