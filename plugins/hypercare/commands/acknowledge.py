@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from hypercare.commands.console import console, fail
+from hypercare.commands.console import console, fail, open_migrated_runtime
 from hypercare.errors import HypercareError
 from hypercare.ledger.acknowledgements import acknowledge_faults, read_acknowledgement
-from hypercare.ledger.database import migrate
 from hypercare.ledger.faults import say_fault
-from hypercare.runtime import open_runtime
 
 
 def acknowledge(
@@ -26,8 +24,7 @@ def acknowledge(
     """Say that a subject's open faults are known until a day: runs stay green for them, with a note."""
     answers = {"subject": subject, "until": until, "reason": reason, "who": who, "feed": feed, "cause": cause}
     try:
-        with open_runtime() as runtime:
-            migrate(runtime.engine.url.render_as_string(hide_password=False))
+        with open_migrated_runtime() as runtime:
             said = read_acknowledgement(answers)
             found = acknowledge_faults(runtime.engine, said, datetime.now(UTC))
     except HypercareError as error:

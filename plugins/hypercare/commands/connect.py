@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hypercare.commands.console import AsJson, console, fail, load_airflow, show
+from hypercare.commands.console import AsJson, console, fail, load_airflow, open_migrated_runtime, show
 from hypercare.connecting.access_mail import write_access_mail
 from hypercare.connecting.connection_file import NewConnection, read_connection_file, refuse
 from hypercare.connecting.feed_access import Light, check_instances
@@ -17,7 +17,7 @@ from hypercare.ledger.roster import read_engagements
 from hypercare.metric_definitions import load_metrics
 from hypercare.model import Engagement
 from hypercare.reconciliation_checks import load_checks
-from hypercare.runtime import Runtime, open_runtime
+from hypercare.runtime import Runtime
 from hypercare.settings import load_settings
 from hypercare.systems.airflow_command import import_connections, list_connection_ids
 
@@ -32,7 +32,7 @@ def mail(
     whom: Annotated[str, typer.Argument(help="An engagement by name or ICM id; or products, separated by commas.")],
 ) -> None:
     """Print a mail that asks a customer's Coupa admin for the scopes that policy and products need."""
-    with open_runtime() as runtime:
+    with open_migrated_runtime() as runtime:
         engagement = _find_or_imagine(runtime, whom)
         sql = runtime.settings.include_folder / "sql"
         purposes = find_purposes(load_metrics(sql / "metrics"), load_checks(sql / "reconciliation"))
@@ -74,7 +74,7 @@ def check(
 ) -> None:
     """Ask for one record of every feed, and show what is granted; ends with 1 where a week can't be judged."""
     load_airflow()
-    with open_runtime() as runtime:
+    with open_migrated_runtime() as runtime:
         found = check_instances(runtime, instances or (), read_engagements(runtime.engine))
     if not found:
         fail("no engagement is known yet: name the instances to check")

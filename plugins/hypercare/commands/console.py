@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn
 
@@ -15,9 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hypercare.canonical import plain
+from hypercare.ledger.database import migrate
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement
-from hypercare.runtime import Runtime
+from hypercare.runtime import Runtime, open_runtime
 
 # Piped into a file or another command, a table keeps its columns.
 console = Console(width=None if sys.stdout.isatty() else 220)
@@ -45,6 +47,14 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool, colour
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()), style=str(row[colour_by]) if colour_by else None)
     console.print(table)
+
+
+@contextmanager
+def open_migrated_runtime() -> Iterator[Runtime]:
+    """Open what a command needs, with the ledger's tables made where there are none: it may be the first command."""
+    with open_runtime() as runtime:
+        migrate(runtime.engine.url.render_as_string(hide_password=False))
+        yield runtime
 
 
 def load_airflow() -> None:

@@ -23,15 +23,17 @@ Could you please set up one OAuth2 client for us?
 
 {required}
 {optional}
-{number}. Save, and open "Show/Hide Secrets". Please send us the client's identifier, its secret, the address of your
-   instance (such as acme.coupahost.com) and the list of the scopes that you granted. Please do not send the secret by
-   mail: use the secure way that your project manager has agreed with you.
-
-A scope that you would rather not grant is no obstacle: tell us, and what rests on it shows as "not available". You can
-withdraw the client at any time.
+{number}. Please send us the client's identifier, its secret, the address of your instance (such as acme.coupahost.com) and
+   the list of the scopes that you granted. Please do not send the secret by mail: use the secure way that your project
+   manager has agreed with you.
+{without}
+You can withdraw the client at any time.
 
 Thank you very much, and kind regards
 Your hypercare team
+"""
+WITHOUT = """
+An optional scope that you would rather not grant is no obstacle: what rests on it shows as "not available".
 """
 OPTIONAL = """
 3. These are optional. Each shows you more:
@@ -53,6 +55,7 @@ def write_access_mail(needs: Sequence[ScopeNeed], engagement: str = "", instance
         required="\n".join(map(_say_scope, required)),
         optional=OPTIONAL.format(scopes="\n".join(map(_say_scope, optional))) if optional else "",
         number=4 if optional else 3,
+        without=WITHOUT if optional else "",
     )
 
 

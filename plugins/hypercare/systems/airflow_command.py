@@ -18,7 +18,6 @@ from typing import Any
 from hypercare.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 120
-SHOWN_LINES = 5
 
 
 def list_connection_ids() -> set[str]:
@@ -59,11 +58,16 @@ def _run(*arguments: str, is_secret: bool = False) -> str:
         msg = f"{what} did not answer within {TIMEOUT_SECONDS} s; is Airflow's database up?"
         raise ConfigurationError(msg) from error
     if answer.returncode:
-        lines = (answer.stderr or answer.stdout).strip().splitlines()[-SHOWN_LINES:]
-        told = "" if is_secret else f" It says: {' '.join(lines)}"
+        told = "" if is_secret else f" It says: {_find_reason(answer.stderr or answer.stdout)}"
         msg = f"{what} failed with code {answer.returncode}; is Airflow's database up, and migrated?{told}"
         raise ConfigurationError(msg)
     return answer.stdout
+
+
+def _find_reason(text: str) -> str:
+    """Return the line that names the error; behind it come statements and addresses."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "nothing")
 
 
 def _read_list(answer: str) -> Sequence[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Engine
 
+from hypercare.ledger.embedded import EmbeddedPostgres
 from hypercare.ledger.roster import record_engagements
 from tests.hypercare.commands.shell import say, say_json, shell
 from tests.hypercare.coupa_stand_in import SCOPES, stand_in
@@ -21,7 +22,14 @@ MONDAY = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
 
 @pytest.fixture
 def installation(monkeypatch: pytest.MonkeyPatch, ledger_url: str, tmp_path: Path) -> Iterator[None]:
-    with shell(monkeypatch, ledger_url, tmp_path, ALLOW_TEST_INSTANCES="true", COUPA_BACKOFF_SECONDS="0.01"):
+    with shell(
+        monkeypatch,
+        ledger_url,
+        tmp_path,
+        ALLOW_TEST_INSTANCES="true",
+        COUPA_BACKOFF_SECONDS="0.01",
+        COUPA_REQUESTS_PER_SECOND="500",
+    ):
         yield
 
 
@@ -41,6 +49,14 @@ def test_a_mail_for_products(whom: str, pays: bool) -> None:
     result = say("connect", "mail", whom)
     assert result.exit_code == 0
     assert ("core.pay.payments.read" in result.output) is pays
+
+
+def test_it_may_be_the_first_command_of_all(
+    monkeypatch: pytest.MonkeyPatch, postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    postgres.start(["first_command"])
+    with shell(monkeypatch, postgres.url("first_command"), tmp_path):
+        assert say("connect", "mail", "core").exit_code == 0
 
 
 @pytest.mark.usefixtures("installation")

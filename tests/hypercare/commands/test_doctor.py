@@ -20,6 +20,7 @@ def play(monkeypatch: pytest.MonkeyPatch, ledger_url: str, tmp_path: Path) -> It
     with (
         shell(
             monkeypatch, ledger_url, tmp_path, ALLOW_TEST_INSTANCES="true", COUPA_BACKOFF_SECONDS="0.01",
+            COUPA_REQUESTS_PER_SECOND="500",
             TRACKER_URL=str(tmp_path / "trackers"),
         ),
         playing(scenario, tmp_path, ledger_url, monkeypatch) as play,
