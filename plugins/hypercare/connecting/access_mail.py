@@ -23,9 +23,9 @@ Could you please set up one OAuth2 client for us?
 
 {required}
 {optional}
-{number}. Please send us the client's identifier, its secret, the address of your instance (such as acme.coupahost.com) and
-   the list of the scopes that you granted. Please do not send the secret by mail: use the secure way that your project
-   manager has agreed with you.
+{number}. Please send us the client's identifier, its secret, the address of your instance (such as acme.coupahost.com)
+   and the list of the scopes that you granted. Please do not send the secret by mail: use the secure way that your
+   project manager has agreed with you.
 {without}
 You can withdraw the client at any time.
 
