@@ -8,7 +8,7 @@ export UV_NO_CACHE := 1
 export PIP_NO_CACHE_DIR := 1
 export PYTHONPATH := plugins:.
 
-.PHONY: run airflow test lint bench lock clean
+.PHONY: run airflow test lint bench docs lock clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.installed
@@ -28,6 +28,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m hypercare.policy_page
 
 clean:
 	@test ! -x $(BIN)/python || $(BIN)/python -m launch clean

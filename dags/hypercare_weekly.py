@@ -16,6 +16,7 @@ others go on. The last task, `check_health`, turns the run red for a *new* fault
 | `check_health` red, *refused* | ask the customer's admin for the scope that the message names |
 | `check_health` red, *invalid* | open the failing rows that `validate_feeds` links; the customer mends the records |
 | `check_health` red, *go-live* | somebody changed it in Salesforce: confirm by `hypercare_adjust`, go_live_moved, or correct it there |
+| `check_health` red, and it can't be mended soon | acknowledge it until a day: the DAG *Hypercare: acknowledge a fault* |
 | a batch task red | the database or the lake was out of reach: clear the task once it is back |
 | `check_health` red, *workbook* | the message says why the file is refused as a whole; cells are answered to its people |
 | a week must be computed again | trigger with `week`, `engagements` and `restate` (your reason, shown to the customer) |

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import Connection, select
 
-from hypercare.adjust_command import adjust
-from hypercare.canonical import plain
+from hypercare.commands.acknowledge import acknowledge
+from hypercare.commands.adjust import adjust
+from hypercare.commands.connect import connect
+from hypercare.commands.console import AsJson, console, fail, find_engagement, show
+from hypercare.commands.doctor import doctor
 from hypercare.errors import HypercareError
 from hypercare.ledger import tables
 from hypercare.ledger.chain import verify_chain
@@ -32,14 +29,15 @@ from hypercare.weekly.work import Batch
 from hypercare.weeks import Week
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-# Piped into a file or another command, a table keeps its columns.
-console = Console(width=None if sys.stdout.isatty() else 220)
+app.add_typer(connect, name="connect")
+app.command()(acknowledge)
+app.command()(adjust)
+app.command()(doctor)
 
 AsOf = Annotated[str | None, typer.Option(help="Judge what is due at this instant; default: now.")]
 WeekOption = Annotated[str | None, typer.Option(help="Only this ISO week, such as 2026-W46.")]
 Engagements = Annotated[list[str] | None, typer.Option("--engagement", help="Name or ICM id; may be repeated.")]
 Restate = Annotated[str, typer.Option(help="Compute the week again although it stands: the reason.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def _run_step(step: Callable[[Runtime, RunRequest], Iterable[str]], request: RunRequest) -> None:
@@ -160,8 +158,7 @@ def new_workbook(engagement: str) -> None:
     from hypercare.weekly.answering import create_workbook
 
     def step(runtime: Runtime, _request: RunRequest) -> Iterable[str]:
-        (found,) = read_engagements(runtime.engine, [_find_engagement(runtime, engagement)])
-        return [f"{create_workbook(runtime, found)} is made"]
+        return [f"{create_workbook(runtime, find_engagement(runtime, engagement))} is made"]
 
     _run_step(step, _request(None, None, None))
 
@@ -184,13 +181,19 @@ def verdicts(as_json: AsJson = False) -> None:
         {
             "engagement": standing.engagement.name,
             **{str(week): standing.verdict_of(week) for week in weeks},
+            # In a table the mark stands at the verdict itself.
+            **(
+                {"reconstructed": list(map(str, standing.reconstructed))}
+                if as_json
+                else {str(week): f"{standing.verdict_of(week)}, reconstructed" for week in standing.reconstructed}
+            ),
             "cycle": standing.cycle,
             "gate": standing.state,
             "reason": standing.reasons[0] if standing.reasons else "",
         }
         for standing in standings
     ]
-    _show("Verdicts", rows, as_json=as_json)
+    show("Verdicts", rows, as_json=as_json)
 
 
 @app.command()
@@ -232,7 +235,7 @@ def digest(as_json: AsJson = False) -> None:
     """Print a digest of what ledger and lake hold, free of clock times and paths."""
     with open_runtime() as runtime:
         found = digest_contents(runtime.engine, runtime.lake)
-    _show("Contents", [{"part": name, "sha256": value} for name, value in found.items()], as_json=as_json)
+    show("Contents", [{"part": name, "sha256": value} for name, value in found.items()], as_json=as_json)
 
 
 def _show_of_week(
@@ -245,20 +248,13 @@ def _show_of_week(
 ) -> None:
     """Show these columns of a week's latest revision; as JSON all of them."""
     with open_runtime() as runtime, runtime.engine.connect() as connection:
-        key = _find_revision(connection, _find_engagement(runtime, engagement), week)
+        key = _find_revision(connection, find_engagement(runtime, engagement).id, week)
         if key is None:
-            _fail(f"{engagement}: no evidence of {week or 'any week'} yet")
+            fail(f"{engagement}: no evidence of {week or 'any week'} yet")
         found = connection.execute(select(table).where(key.matches(table)).order_by(*table.primary_key.columns))
         rows = [dict(row._mapping) for row in found]
     shown = rows if as_json else [{name: row[name] for name in columns} for row in rows]
-    _show(f"{engagement}, {key.week} revision {key.revision}", shown, as_json=as_json)
-
-
-def _find_engagement(runtime: Runtime, name: str) -> str:
-    for engagement in read_engagements(runtime.engine):
-        if name in (engagement.id, engagement.name):
-            return engagement.id
-    return _fail(f"no engagement is called {name}; see `hypercare verdicts`")
+    show(f"{engagement}, {key.week} revision {key.revision}", shown, as_json=as_json)
 
 
 def _find_revision(connection: Connection, engagement: str, week: str | None) -> RevisionKey | None:
@@ -269,35 +265,6 @@ def _find_revision(connection: Connection, engagement: str, week: str | None) ->
     query = query.where(revisions.c.week == week) if week else query
     row = connection.execute(query.order_by(revisions.c.week.desc(), revisions.c.revision.desc()).limit(1)).first()
     return None if row is None else RevisionKey(engagement, Week.parse(row.week), row.revision)
-
-
-def _fail(words: str) -> NoReturn:
-    console.print(words, style="red", markup=False)
-    raise typer.Exit(2)
-
-
-def _show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        console.print_json(json.dumps([plain(row) for row in rows], ensure_ascii=False))
-        return
-    if not rows:
-        console.print(f"{title}: none", markup=False)
-        return
-    table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return escape(f"{value:,f}" if isinstance(value, Decimal) else str(value))
-
-
-app.command()(adjust)
 
 
 @app.callback()

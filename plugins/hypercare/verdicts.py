@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypercare.adjustment_terms import Terms, find_state, read_terms, tell_rest
 from hypercare.gate_calendar import find_local_day
 from hypercare.ledger.adjustments import read_adjustments
 from hypercare.ledger.decisions import latest_decisions
-from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.evidence import Revision, latest_revisions, reconstructed_weeks
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement, ExitState, Verdict
 from hypercare.week_verdict import GOOD, is_in_force
@@ -31,6 +31,8 @@ class WeekLine:
     """The first reason, in plain words."""
     revision: int
     paused: bool = False
+    reconstructed: bool = False
+    """Whether it lay before the engagement was connected: computed from what the systems said later."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Standing:
     """A `hypercare.model.ExitState`; empty before the first decision."""
     verdict: str
     reasons: tuple[str, ...]
+
+    @property
+    def reconstructed(self) -> tuple[Week, ...]:
+        """The weeks that lay before the engagement was connected."""
+        return tuple(line.week for line in self.weeks if line.reconstructed)
 
     def verdict_of(self, week: Week) -> str:
         """Return the verdict of a week, and whether it is paused; empty where there is none."""
@@ -65,7 +72,11 @@ def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any
     revisions = latest_revisions(engine, engagement.id)
     known = [each.as_of for each in recorded] + [revision.as_of for revision in revisions.values()]
     today = find_local_day(max(known), engagement.time_zone) if known else engagement.go_live
-    weeks = tuple(_line(revision, terms, today) for _, revision in sorted(revisions.items()))
+    reconstructed = reconstructed_weeks(engine, engagement.id)
+    weeks = tuple(
+        replace(_line(revision, terms, today), reconstructed=week in reconstructed)
+        for week, revision in sorted(revisions.items())
+    )
     rest = tell_rest(terms, today)
     if decision is None:
         state = find_state(ExitState.IN_CYCLE, terms, today) if rest else ""

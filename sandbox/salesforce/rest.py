@@ -40,6 +40,7 @@ def create_api(service: Service) -> Starlette:
             Route(f"{data}/limits", rest.tell_limits),
             Route(f"{data}/query", rest.query),
             Route(f"{data}/query/{{locator}}", rest.read_on),
+            Route(f"{data}/tooling/query", rest.query_tooling),
             Route(f"{data}/queryAll", rest.query_all),
             Route(f"{data}/queryAll/{{locator}}", rest.read_on),
             Route(f"{data}/sobjects", rest.describe_global),
@@ -92,6 +93,9 @@ class _Rest:
 
     async def query_all(self, request: Request) -> Response:
         return self._run_query(request, "queryAll", include_deleted=True)
+
+    async def query_tooling(self, request: Request) -> Response:
+        return self._run_query(request, "tooling/query", include_deleted=False)
 
     async def read_on(self, request: Request) -> Response:
         query_path = f"{_find_data_path(request)}/{'queryAll' if '/queryAll/' in request.url.path else 'query'}"

@@ -43,6 +43,8 @@ class Field:
     external_id: bool = False
     id_lookup: bool = False
     unique: bool = False
+    history_tracked: bool = False
+    """Whether the org keeps who changed it, and when."""
 
     @property
     def custom(self) -> bool:

@@ -98,6 +98,16 @@ class Org:
             },
         )
 
+        self._define_fields()
+
+    def _define_fields(self) -> None:
+        """Make the records by which the org tells of its own objects and fields."""
+        for sobject in self.schema.objects:
+            entity = self.put("EntityDefinition", EPOCH, {"QualifiedApiName": sobject.name})
+            for each in sobject.fields:
+                told = {"QualifiedApiName": each.name, "DataType": each.type, "EntityDefinitionId": entity}
+                self.put("FieldDefinition", EPOCH, {**told, "IsFieldHistoryTracked": each.history_tracked})
+
     def now(self) -> datetime:
         """Tell the org's present, aware UTC."""
         return self.clock or datetime.now(UTC)

@@ -13,7 +13,7 @@ from hypercare.canonical import canonical_json, digest
 from hypercare.lake import Lake
 from hypercare.ledger import tables
 
-LEFT_OUT = {"confirmations", "leases", "runs"}
+LEFT_OUT = {"acknowledgements", "confirmations", "leases", "runs"}
 """Tables that tell how work went, not what came of it."""
 PATHS = {"path", "rejects_path", "failing_rows_path"}
 

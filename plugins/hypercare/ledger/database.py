@@ -43,6 +43,16 @@ def migrate(url: str) -> None:
         raise ConfigurationError(msg) from error
 
 
+def read_migrations(engine: Engine) -> tuple[str | None, str | None]:
+    """Return the migration that a ledger stands at (None: it has no tables), and this release's last one."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current, ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 def _prepare_session(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DBAPI connection
     with connection.cursor() as cursor:
         cursor.execute(SESSION)

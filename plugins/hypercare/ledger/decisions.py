@@ -128,16 +128,24 @@ def read_action_items(engine: Engine, engagement: str, week: Week) -> tuple[Acti
         return tuple(ITEM.validate_python(item) for item in connection.execute(query).scalars())
 
 
-def record_run(engine: Engine, as_of: datetime, faults: int) -> None:
-    """Keep that a run took place; the same run again replaces its own row."""
+def record_run(engine: Engine, as_of: datetime, faults: int, ops_digest: str = "") -> None:
+    """Keep that a run took place, and its digest; the same run again replaces its own row."""
     judged = select(func.count()).where(tables.week_revisions.c.as_of == as_of, tables.week_revisions.c.sealed)
     with engine.begin() as connection:
         connection.execute(delete(tables.runs).where(tables.runs.c.as_of == as_of))
         weeks = connection.execute(judged.select_from(tables.week_revisions)).scalar_one()
-        connection.execute(insert(tables.runs).values(as_of=as_of, weeks_judged=weeks, faults=faults))
+        values = {"as_of": as_of, "weeks_judged": weeks, "faults": faults, "ops_digest": ops_digest}
+        connection.execute(insert(tables.runs).values(values))
 
 
 def read_runs(engine: Engine) -> list[datetime]:
     """Return the as_of of all runs that took place, oldest first."""
     with engine.connect() as connection:
         return list(connection.execute(select(tables.runs.c.as_of).order_by(tables.runs.c.as_of)).scalars())
+
+
+def read_ops_digest(engine: Engine, as_of: datetime) -> str:
+    """Return the digest of a run in Markdown; empty where no such run took place."""
+    query = select(tables.runs.c.ops_digest).where(tables.runs.c.as_of == as_of)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one_or_none() or ""

@@ -36,6 +36,8 @@ from hypercare.weeks import Week
 FEEDS = TypeAdapter(tuple[FeedHealth, ...])
 FACTS = TypeAdapter(WeekFacts)
 REVISIONS = tables.week_revisions
+RECONSTRUCTED = "reconstructed"
+"""The reason of the first revision of a week that lay before the engagement was connected."""
 FLOW_METRIC = "production_transactions"
 """The metric whose dimensions are the flows of the production transaction verification."""
 
@@ -84,6 +86,15 @@ def latest_revisions(engine: Engine, engagement: str) -> dict[Week, Revision]:
         return {
             revision.key.week: revision for revision in (_read(connection, row) for row in connection.execute(query))
         }
+
+
+def reconstructed_weeks(engine: Engine, engagement: str) -> frozenset[Week]:
+    """Return the weeks that lay before the engagement was connected, whichever revision of them stands now (R5)."""
+    query = select(REVISIONS.c.week).where(
+        REVISIONS.c.engagement == engagement, REVISIONS.c.sealed, REVISIONS.c.reason == RECONSTRUCTED
+    )
+    with engine.connect() as connection:
+        return frozenset(Week.parse(week) for week in connection.execute(query).scalars())
 
 
 def read_flows(engine: Engine, key: RevisionKey) -> tuple[FlowVerification, ...]:

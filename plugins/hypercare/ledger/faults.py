@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select, text, update
@@ -87,14 +87,6 @@ def _note(connection: Connection, fault: Fault, last: Row[Any] | None, as_of: da
     connection.execute(new.on_conflict_do_update(index_elements=[*KEY, faults.c.first_as_of], set_=again))
 
 
-def acknowledge_fault(engine: Engine, subject: str, feed: str, cause: str, until: date) -> bool:
-    """Mark an open fault as known through a day (UTC): no run is red for it before; False where none is open."""
-    same = (faults.c.subject == subject) & (faults.c.feed == feed) & (faults.c.cause == cause)
-    statement = update(faults).where(same, faults.c.cleared_as_of.is_(None)).values(known_until=until)
-    with engine.begin() as connection:
-        return connection.execute(statement).rowcount > 0
-
-
 def new_faults(engine: Engine, as_of: datetime) -> list[Fault]:
     """Return the faults of required evidence for which a run is red.
 
@@ -110,14 +102,31 @@ def new_faults(engine: Engine, as_of: datetime) -> list[Fault]:
     )
     with engine.connect() as connection:
         last_run = connection.execute(before).scalar_one_or_none()
-        return [_fault(row) for row in connection.execute(query) if _is_new(row, as_of, last_run)]
+        return [fault_of(row) for row in connection.execute(query) if _is_new(row, as_of, last_run)]
 
 
 def open_faults(engine: Engine) -> list[Fault]:
     """Return everything that is wrong and not cleared."""
     query = select(faults).where(faults.c.cleared_as_of.is_(None)).order_by(*KEY)
     with engine.connect() as connection:
-        return [_fault(row) for row in connection.execute(query)]
+        return [fault_of(row) for row in connection.execute(query)]
+
+
+def cleared_faults(engine: Engine, as_of: datetime) -> list[Fault]:
+    """Return what a run was the first to find mended."""
+    query = select(faults).where(faults.c.cleared_as_of == as_of).order_by(*KEY)
+    with engine.connect() as connection:
+        return [fault_of(row) for row in connection.execute(query)]
+
+
+def fault_of(row: Row[Any]) -> Fault:
+    """Return the fault of a row of the ledger."""
+    return Fault(row.subject, row.feed, row.cause, row.words, tuple(row.engagements), row.required)
+
+
+def say_fault(fault: Fault) -> str:
+    """Return what tells a fault from others: `acme payments (pull)`."""
+    return f"{fault.subject} {fault.feed} ({fault.cause})" if fault.feed else f"{fault.subject} ({fault.cause})"
 
 
 def _is_new(row: Row[Any], as_of: datetime, last_run: datetime | None) -> bool:
@@ -134,7 +143,3 @@ def _key(fault: Row[Any] | Fault) -> tuple[str, str, str]:
 def _update(connection: Connection, row: Row[Any], **values: Any) -> None:  # noqa: ANN401 - columns
     same = (faults.c.subject == row.subject) & (faults.c.feed == row.feed) & (faults.c.cause == row.cause)
     connection.execute(update(faults).where(same, faults.c.first_as_of == row.first_as_of).values(**values))
-
-
-def _fault(row: Row[Any]) -> Fault:
-    return Fault(row.subject, row.feed, row.cause, row.words, tuple(row.engagements), row.required)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from hypercare.ledger.leases import Lease
 from hypercare.ledger.tables import pulls, rule_results
@@ -106,6 +106,18 @@ def read_pulls(engine: Engine, owners: Sequence[str], up_to: str) -> list[PullRe
     )
     with engine.connect() as connection:
         return [_record(row) for row in connection.execute(query)]
+
+
+def newest_pulls(engine: Engine) -> list[tuple[str, str, str]]:
+    """Return feed, owner and id of the newest published pull of every feed, by feed."""
+    query = (
+        select(pulls.c.feed, pulls.c.owner, pulls.c.pull)
+        .ext(distinct_on(pulls.c.feed))
+        .where(pulls.c.outcome == "published")
+        .order_by(pulls.c.feed, pulls.c.pull.desc(), pulls.c.owner)
+    )
+    with engine.connect() as connection:
+        return [(row.feed, row.owner, row.pull) for row in connection.execute(query)]
 
 
 def _record(row: Row[tuple[object, ...]]) -> PullRecord:

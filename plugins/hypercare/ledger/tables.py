@@ -266,12 +266,31 @@ faults = Table(
     Column("known_until", Date, comment="acknowledged until then: no red run before"),
 )
 
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("cause", String, primary_key=True),
+    Column("acknowledged_at", Instant, primary_key=True),
+    Column("until", Date, nullable=False, comment="the last day, UTC, on which no run is red for it"),
+    Column("reason", Text, nullable=False),
+    Column("who", String, nullable=False),
+)
+
 runs = Table(
     "runs",
     metadata,
     Column("as_of", Instant, primary_key=True),
     Column("weeks_judged", Integer, nullable=False),
     Column("faults", Integer, nullable=False),
+    Column(
+        "ops_digest",
+        Text,
+        nullable=False,
+        default="",
+        comment="what operations should know of it, in Markdown",
+    ),
 )
 
 proposals = Table(

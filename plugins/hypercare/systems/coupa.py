@@ -158,15 +158,18 @@ class CoupaClient:
         """Close the client's sockets."""
         self._session.close()
 
-    def read_list(self, contract: Contract, query: Mapping[str, str], after: int | None = None) -> Page:
+    def read_list(
+        self, contract: Contract, query: Mapping[str, str], after: int | None = None, limit: int = PAGE_LIMIT
+    ) -> Page:
         """Return the first page of the records that match `query` (Coupa's filters) with ids greater than `after`.
 
-        Asks for the contract's fields only. Raises TransientError or RateLimitedError when the policy's attempts are
-        used up; LoginRefusedError; AccessDeniedError naming the scope; ResourceMissingError where the resource itself
-        is not there; ContractError where the server keeps answering something else than what was asked.
+        Asks for the contract's fields only, and for `limit` records at most. Raises TransientError or RateLimitedError
+        when the policy's attempts are used up; LoginRefusedError; AccessDeniedError naming the scope;
+        ResourceMissingError where the resource itself is not there; ContractError where the server keeps
+        answering something else than what was asked.
         """
         what = f"instance {self.instance}, {contract.resource}"
-        request = self._prepare(contract, query, after)
+        request = self._prepare(contract, {**query, "limit": str(limit)}, after)
 
         def attempt() -> Page:
             response = self._get(request, contract, what)
@@ -201,7 +204,7 @@ class CoupaClient:
     def _prepare(self, contract: Contract, query: Mapping[str, str], after: int | None) -> requests.PreparedRequest:
         """Prepare a list call; `fields`, two thousand characters, is encoded once for all pages of a list."""
         if self._prepared is None or self._prepared[0] is not contract or self._prepared[1] != query:
-            settings = {"fields": fields_parameter(contract), "order_by": "id", "dir": "asc", "limit": PAGE_LIMIT}
+            settings = {"fields": fields_parameter(contract), "order_by": "id", "dir": "asc"}
             url = f"{self._base_url}/api/{contract.resource}?{urlencode({**query, **settings})}"
             self._prepared = contract, dict(query), self._session.prepare_request(requests.Request("GET", url))
         request = self._prepared[2].copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hypercare.errors import AccessDeniedError, ConfigurationError, ResourceMissingError
+from hypercare.model import Cadence, Delivery, ErpLeg, Segment
 from hypercare.systems.mapping_file import read_mapping
 
 Describe = Callable[[str], Mapping[str, Any]]
@@ -54,6 +56,10 @@ TYPES = {
     "closed_at": {"datetime"},
 }
 """Columns whose field must be of a certain type."""
+WORDS: Mapping[str, type[StrEnum]] = {
+    "segment": Segment, "payment_cadence": Cadence, "delivery": Delivery, "erp_leg": ErpLeg,
+}  # fmt: skip
+"""Columns that must hold one of the product's words."""
 
 
 class Stage(BaseModel):
@@ -120,7 +126,7 @@ def check_mapping(mapping: SalesforceMapping, describe: Describe) -> None:
     `describe` returns Salesforce's description of an object, or raises ResourceMissingError or AccessDeniedError; it is
     asked once for each object. A field that exists but is hidden from the integration user is not told apart.
     """
-    problems = list(_Checker(describe).check(mapping))
+    problems = list_mapping_problems(mapping, describe)
     if problems:
         numbered = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
         msg = (
@@ -128,6 +134,20 @@ def check_mapping(mapping: SalesforceMapping, describe: Describe) -> None:
             f"mapping, or give the integration user access to the objects and fields:\n{numbered}"
         )
         raise ConfigurationError(msg)
+
+
+def list_mapping_problems(mapping: SalesforceMapping, describe: Describe) -> list[str]:
+    """Return the same problems, each in words; none for a mapping that fits."""
+    return list(_Checker(describe).check(mapping))
+
+
+def list_unknown_values(mapping: SalesforceMapping, describe: Describe) -> list[str]:
+    """Return, in words, the active picklist values of an engagement's fields that the product has no word for.
+
+    A record that takes one of them can't be read, so better learn of it before. Fields that are not there are left to
+    `list_mapping_problems`.
+    """
+    return list(_Checker(describe).find_unknown_values(mapping.engagements))
 
 
 class _Checker:
@@ -162,6 +182,17 @@ class _Checker:
             if stage not in active:
                 known = f"{engagements.stage.field}: {', '.join(active) or 'it has none'}"
                 yield f"engagements.stage.in_hypercare: {stage!r} is no active value of {known}"
+
+    def find_unknown_values(self, engagements: EngagementMapping) -> Iterator[str]:
+        for column, words in WORDS.items():
+            field, _ = self._find_field(engagements.object, engagements.fields.get(column, ""))
+            if field is None or field.get("type") != "picklist":
+                continue
+            active = [str(value["value"]) for value in field.get("picklistValues", ()) if value.get("active")]
+            unknown = [value for value in active if value not in set(words)]
+            if unknown:
+                path = engagements.fields[column]
+                yield f"{path} can be {', '.join(unknown)}, which is none of {', '.join(words)}"
 
     def _check_paths(
         self, section: str, object_name: str, paths: Mapping[str, str], filtered: str = ""

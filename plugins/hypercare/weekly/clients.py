@@ -12,14 +12,17 @@ from hypercare.systems.csv_drop import DropFolder, open_drop_folder
 from hypercare.systems.http import RequestPolicy
 
 
-def open_coupa(settings: Settings, instance: str, contracts: Sequence[Contract]) -> CoupaClient:
-    """Return a client of an instance, from the connection `coupa_<instance>`.
+def open_coupa(
+    settings: Settings, instance: str, contracts: Sequence[Contract], scopes: Sequence[str] = ()
+) -> CoupaClient:
+    """Return a client of an instance, from the connection `coupa_<instance>`, that asks for these scopes.
 
-    The connection's extra `scopes` (space separated) names what the customer's admin granted; without it every scope
-    that the contracts need is asked for. Raises ConfigurationError where the connection is missing or a test instance.
+    Without any, the connection's extra `scopes` (space separated) names what the customer's admin granted, and without
+    that every scope that the contracts need is asked for. Raises ConfigurationError where the connection is missing or
+    a test instance.
     """
     found = read_connection(f"{settings.coupa_connection_prefix}{instance}")
-    granted = str(found.extra.get("scopes", "")).split() or sorted({c.scope for c in contracts if c.scope})
+    granted = scopes or str(found.extra.get("scopes", "")).split() or sorted({c.scope for c in contracts if c.scope})
     connection = CoupaConnection(instance, found.base_url, found.login, found.password, tuple(granted))
     policy = RequestPolicy(
         attempts=settings.coupa_attempts,

@@ -13,10 +13,11 @@ from hypercare.gate_calendar import find_local_day
 from hypercare.ledger.adjustments import read_adjustments
 from hypercare.ledger.answers import answered_as_of, read_answers
 from hypercare.ledger.decisions import decided_as_of, read_action_items, record_action_items, record_decision
-from hypercare.ledger.evidence import Revision, latest_revisions, read_flows
+from hypercare.ledger.evidence import Revision, latest_revisions, read_flows, reconstructed_weeks
 from hypercare.ledger.faults import Fault, record_faults
 from hypercare.ledger.roster import read_engagements
-from hypercare.model import ActionItem, Engagement, Judgement
+from hypercare.model import ActionItem, Engagement, FeedHealth, FeedState, Judgement
+from hypercare.policy import Policy
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.weekly.items import read_items
@@ -25,6 +26,7 @@ from hypercare.weekly.steps import find_fault
 from hypercare.weekly.told import record_told_answers
 from hypercare.weeks import Week
 
+NOT_READ_THEN = "the week lay before the engagement was connected; how this stood then is not known"
 log = logging.getLogger(__name__)
 
 
@@ -73,8 +75,11 @@ def judge_engagement(
     if not changed:
         return 0
     items = read_items(runtime, engagement, as_of)
+    reconstructed = reconstructed_weeks(runtime.engine, engagement.id)
     return sum(
-        _decide(runtime, engagement, as_of, revisions, week, items, terms) for week in revisions if week >= min(changed)
+        _decide(runtime, engagement, as_of, revisions, week, None if week in reconstructed else items, terms)
+        for week in revisions
+        if week >= min(changed)
     )
 
 
@@ -84,15 +89,19 @@ def _decide(
     as_of: datetime,
     revisions: Mapping[Week, Revision],
     week: Week,
-    current_items: tuple[ActionItem, ...],
+    current_items: tuple[ActionItem, ...] | None,
     terms: Terms,
 ) -> bool:
-    """Judge the engagement as of the end of one week, on its evidence up to there."""
-    with runtime.engine.begin() as connection:
-        record_action_items(connection, engagement.id, week, current_items)
+    """Judge the engagement as of the end of one week, on its evidence up to there.
+
+    `current_items` is None for a week before the engagement was connected: what was open then, nobody read.
+    """
+    if current_items is not None:
+        with runtime.engine.begin() as connection:
+            record_action_items(connection, engagement.id, week, current_items)
     items = read_action_items(runtime.engine, engagement.id, week)
     used = {w: revision for w, revision in revisions.items() if w <= week}
-    judgement = judge(runtime, engagement, as_of, used, items, week, terms)
+    judgement = judge(runtime, engagement, as_of, used, items, week, terms, items_read=current_items is not None)
     inputs = {
         "revisions": {str(w): revision.digest for w, revision in used.items()},
         "action_items": items,
@@ -112,8 +121,13 @@ def judge(
     items: Sequence[ActionItem],
     through: Week,
     terms: Terms,
+    *,
+    items_read: bool = True,
 ) -> Judgement:
-    """Return the gate's answer on frozen evidence, under the terms of its adjustments; writes nothing."""
+    """Return the gate's answer on frozen evidence, under the terms of its adjustments; writes nothing.
+
+    Without `items_read` the sources of action items count as absent, since what they hold now says nothing of then.
+    """
     policy = runtime.policy.for_engagement(engagement)
     holidays = holidays_between(engagement.holiday_calendar, engagement.go_live, (as_of + HOLIDAYS_AHEAD).date())
     weeks = [
@@ -121,11 +135,14 @@ def judge(
         for revision in revisions.values()
     ]
     last = revisions.get(through)
+    feeds = last.evidence.feeds if last else ()
+    if not items_read:
+        feeds = _without_sources(feeds, policy)
     judgement = judge_exit(
         engagement,
         weeks,
         items,
-        last.evidence.feeds if last else (),
+        feeds,
         policy,
         as_of,
         waivers=terms.waivers,
@@ -136,3 +153,9 @@ def judge(
         through=through,
     )
     return apply_terms(judgement, terms, find_local_day(as_of, engagement.time_zone))
+
+
+def _without_sources(feeds: Sequence[FeedHealth], policy: Policy) -> tuple[FeedHealth, ...]:
+    sources = policy.action_items.required_sources
+    absent = [FeedHealth(feed, FeedState.ABSENT, required=False, reason=NOT_READ_THEN) for feed in sources]
+    return (*(feed for feed in feeds if feed.feed not in sources), *absent)

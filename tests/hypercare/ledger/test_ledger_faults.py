@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from hypercare.errors import LeaseLostError
 from hypercare.ledger import tables
 from hypercare.ledger.decisions import record_run
-from hypercare.ledger.faults import Fault, acknowledge_fault, new_faults, open_faults, record_faults
+from hypercare.ledger.faults import Fault, cleared_faults, new_faults, open_faults, record_faults
 from hypercare.ledger.leases import take_leases
 
 MONDAY = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
@@ -74,6 +74,14 @@ def test_only_what_a_step_checked_is_cleared(ledger_engine: Engine) -> None:
     assert open_faults(ledger_engine) == [measure]
 
 
+def test_what_recovered_is_told_by_the_run_that_finds_it_and_by_no_other(ledger_engine: Engine) -> None:
+    run(ledger_engine, MONDAY, PULL, REFUSED)
+    run(ledger_engine, TUESDAY, REFUSED)
+    run(ledger_engine, TUESDAY, REFUSED)
+    run(ledger_engine, WEDNESDAY, REFUSED)
+    assert [cleared_faults(ledger_engine, as_of) for as_of in (MONDAY, TUESDAY, WEDNESDAY)] == [[], [PULL], []]
+
+
 @pytest.mark.parametrize("outside", [replace(PULL, subject="borealis"), replace(PULL, cause="judge")])
 def test_a_fault_outside_of_what_was_checked_is_a_mistake(ledger_engine: Engine, outside: Fault) -> None:
     with pytest.raises(ValueError, match="outside"):
@@ -119,34 +127,6 @@ def test_a_run_of_the_past_leaves_later_faults_alone(ledger_engine: Engine) -> N
     run(ledger_engine, THURSDAY, PULL)
     run(ledger_engine, THURSDAY + timedelta(days=1))
     assert run(ledger_engine, TUESDAY, PULL) == [PULL]
-
-
-def test_what_somebody_knows_of_turns_no_run_red_until_its_day(ledger_engine: Engine) -> None:
-    assert run(ledger_engine, MONDAY, PULL) == [PULL]
-    assert acknowledge_fault(ledger_engine, "acme", "payments", "pull", WEDNESDAY.date())
-    assert new_faults(ledger_engine, MONDAY) == []
-    assert run(ledger_engine, TUESDAY, PULL) == []
-    # Gone and back within the days: as known as it was.
-    assert run(ledger_engine, TUESDAY + timedelta(hours=1)) == []
-    assert run(ledger_engine, WEDNESDAY, PULL) == []
-    assert open_faults(ledger_engine) == [PULL]
-    assert run(ledger_engine, THURSDAY, PULL) == [PULL]
-    assert run(ledger_engine, THURSDAY, PULL) == [PULL]
-    assert run(ledger_engine, THURSDAY + timedelta(hours=6), PULL) == []
-
-
-def test_what_returns_after_its_day_is_new(ledger_engine: Engine) -> None:
-    run(ledger_engine, MONDAY, PULL)
-    acknowledge_fault(ledger_engine, "acme", "payments", "pull", TUESDAY.date())
-    run(ledger_engine, TUESDAY)
-    assert run(ledger_engine, THURSDAY, PULL) == [PULL]
-
-
-def test_only_an_open_fault_can_be_acknowledged(ledger_engine: Engine) -> None:
-    assert not acknowledge_fault(ledger_engine, "acme", "payments", "pull", date(2026, 4, 1))
-    run(ledger_engine, MONDAY, PULL)
-    run(ledger_engine, TUESDAY)
-    assert not acknowledge_fault(ledger_engine, "acme", "payments", "pull", date(2026, 4, 1))
 
 
 def test_batches_that_record_at_once_do_not_disturb_each_other(ledger_engine: Engine) -> None:
