@@ -71,10 +71,10 @@ class AmountIndex:
             for currency, amount in list_entry_sums([entry]):
                 self._entries.setdefault((currency, int(amount)), {})[f"{entry.id} {amount}"] = (entry, amount)
 
-    def find(self, payment: BankPayment) -> list[BankEntry]:
-        """Return the entries that come to what the payment comes to, within the tolerance, each once."""
+    def find(self, *payments: BankPayment) -> list[BankEntry]:
+        """Return the entries that come to what the payments come to together, within the tolerance, each once."""
         found = {}
-        for currency, wanted in list_payment_sums([payment]):
+        for currency, wanted in list_payment_sums(payments):
             for whole in range(int(wanted - self._tolerance), int(wanted + self._tolerance) + 1):
                 for entry, amount in self._entries.get((currency, whole), {}).values():
                     if abs(amount - wanted) <= self._tolerance:

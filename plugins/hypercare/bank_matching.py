@@ -208,23 +208,23 @@ def _combine_batches(board: _Board) -> Iterator[_Candidate]:
 
     The booking names the batch; or it names nothing, holds as many payments as the bank says, and is in time.
     """
+    naming: dict[str, list[BankEntry]] = {}
+    nameless = []
+    for entry in board.free_entries:
+        for key in name_keys(entry.batch_references):
+            naming.setdefault(key, []).append(entry)
+        names = name_keys((*entry.batch_references, *entry.payer_references))
+        if entry.looks_like_payment and not names and not board.named[entry.id]:
+            nameless.append(entry)
+    index = AmountIndex(nameless, board.tolerance)
     for group in _group_batches(board.free_payments):
-        key = name_keys([group[0].batch])
-        for entry in board.free_entries:
-            told = name_keys(entry.batch_references)
-            if key & told:
-                fits = all(_is_after_release(payment, entry) for payment in group)
-            else:
-                counts = entry.payments_told in (None, len(group))
-                nameless = not told and not name_keys(entry.payer_references) and not board.named[entry.id]
-                fits = (
-                    counts
-                    and nameless
-                    and entry.looks_like_payment
-                    and all(_is_in_time(payment, entry) for payment in group)
-                )
-            if fits:
-                yield from _compare(group, [entry], board.tolerance)
+        named = [entry for key in name_keys([group[0].batch]) for entry in naming.get(key, ())]
+        fitting = [entry for entry in named if all(_is_after_release(payment, entry) for payment in group)]
+        for entry in index.find(*group):
+            if entry.payments_told in (None, len(group)) and all(_is_in_time(payment, entry) for payment in group):
+                fitting.append(entry)
+        for entry in fitting:
+            yield from _compare(group, [entry], board.tolerance)
 
 
 def _group_batches(payments: Iterable[BankPayment]) -> list[tuple[BankPayment, ...]]:
