@@ -80,7 +80,8 @@ def record_version(
 def record_entries(connection: Connection, engagement: str, version: int, as_of: datetime, read: WorkbookRead) -> int:
     """Keep the rows that a file tells anew, and that rows are gone; return how many were written.
 
-    Rows of a sheet that the file lacks, or that is refused, stay as they were told last.
+    Rows of a sheet that the file lacks, or that is refused, stay as they were told last. Of a row that only moved the
+    cells are kept, so that answers name those of the file read last.
     """
     known = {(row.sheet, row.key): row for row in _list_latest(connection, engagement)}
     common = {"engagement": engagement, "version": version, "as_of": as_of}
@@ -93,6 +94,8 @@ def record_entries(connection: Connection, engagement: str, version: int, as_of:
             before = known.get((sheet.name, entry.key))
             if before is None or _differs(before, entry):
                 rows.append(common | _columns(entry, read.saved.by))
+            elif before.cells != entry.cells:
+                rows.append(dict(before._mapping) | {"cells": dict(entry.cells)})
         gone = [row for (name, key), row in known.items() if name == sheet.name and key not in told]
         rows += [common | _columns(_entry(row), row.told_by) | {"withdrawn": True} for row in gone if not row.withdrawn]
     if rows:

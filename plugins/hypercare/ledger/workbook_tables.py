@@ -20,7 +20,7 @@ workbook_versions = Table(
     Column("last_as_of", Instant, nullable=False),
     Column("refused", Text, nullable=False, comment="why the whole file is refused; empty: it was read"),
     Column("sheets", JSONB, nullable=False, comment="entries accepted by sheet, and headers that were ignored"),
-    Column("refusals", JSONB, nullable=False, comment="what was not taken, as of the last run that read it"),
+    Column("refusals", JSONB, nullable=False, comment="cells and sheets that cannot be read"),
 )
 
 workbook_entries = Table(
@@ -32,7 +32,7 @@ workbook_entries = Table(
     Column("version", Integer, primary_key=True, comment="the first file that says so"),
     Column("as_of", Instant, nullable=False),
     Column("values", JSONB, nullable=False, comment="the accepted cells by column"),
-    Column("cells", JSONB, nullable=False, comment="where they stood in that file"),
+    Column("cells", JSONB, nullable=False, comment="where they stand in the file read last"),
     Column("complete", Boolean, nullable=False, comment="whether every cell was accepted"),
     Column("told_by", Text, nullable=False),
     Column("withdrawn", Boolean, nullable=False, comment="the row is gone from that file on"),

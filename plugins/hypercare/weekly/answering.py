@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from hypercare.ledger.roster import read_engagements
 from hypercare.ledger.workbook_entries import WorkbookVersion, latest_version
 from hypercare.model import Engagement, ExceptionState, ReconciliationException
 from hypercare.runtime import Runtime
-from hypercare.systems.hypercare_workbook import digest_file, read_workbook
+from hypercare.systems.hypercare_workbook import digest_file
 from hypercare.systems.tracker_mapping import load_tracker_mapping
 from hypercare.systems.workbook import WorkbookLimits
 from hypercare.systems.workbook_files import fetch_workbook, has_file, name_answers, write_own_file
@@ -27,8 +27,7 @@ from hypercare.systems.workbook_making import form_tables, write_tables
 from hypercare.week_verdict import may_clear
 from hypercare.weekly.steps import find_fault
 from hypercare.weekly.told import list_totals, load_exit_checklist, load_form, read_completion
-from hypercare.weekly.workbooks import tracker_folder, weigh_read
-from hypercare.workbook_entries import Refusal
+from hypercare.weekly.workbooks import refuse_entries, tracker_folder
 
 CAUSE = "answers"
 
@@ -75,8 +74,8 @@ def _answer(runtime: Runtime, form: WorkbookForm, engagement: Engagement, as_of:
     if version is None or version.file != engagement.workbook_file:
         return
     folder, name = tracker_folder(runtime), name_answers(version.file)
-    newer, refusals = _compare(runtime, form, engagement, version, as_of)
-    tables = build_answers(form, version, newer, refusals, _propose(runtime, engagement))
+    refusals = [*version.refusals, *refuse_entries(runtime, engagement, as_of)]
+    tables = build_answers(form, version, _find_newer(runtime, version), refusals, _propose(runtime, engagement))
     contents = digest(tables)
     if read_answer_file(runtime.engine, engagement.id) == (name, contents) and has_file(folder, name):
         return
@@ -85,19 +84,14 @@ def _answer(runtime: Runtime, form: WorkbookForm, engagement: Engagement, as_of:
         record_answer_file(connection, engagement.id, name, version.version, contents, as_of)
 
 
-def _compare(
-    runtime: Runtime, form: WorkbookForm, engagement: Engagement, version: WorkbookVersion, as_of: datetime
-) -> tuple[str, Sequence[Refusal]]:
-    """Return the digest of a newer file, empty where there is none, and what is refused of the one that was read."""
+def _find_newer(runtime: Runtime, version: WorkbookVersion) -> str:
+    """Return the digest of a file that was saved since we read it; empty where there is none."""
     try:
         content = fetch_workbook(tracker_folder(runtime), version.file, WorkbookLimits(), "workbook")
     except HypercareError:
-        return "", version.refusals
-    if digest_file(content) != version.digest:
-        return digest_file(content), version.refusals
-    if version.refused:
-        return "", version.refusals
-    return "", weigh_read(runtime, engagement, read_workbook(content, version.file, form), as_of)[1]
+        return ""
+    found = digest_file(content)
+    return "" if found == version.digest else found
 
 
 def _propose(runtime: Runtime, engagement: Engagement) -> Proposals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from hypercare.systems.workbook_files import fetch_workbook
 from hypercare.systems.workbook_form import WorkbookForm
 from hypercare.weekly.steps import find_fault
 from hypercare.weekly.told import Told, load_form, weigh_entries
-from hypercare.workbook_entries import Entry, EntryFault, Refusal
+from hypercare.workbook_entries import EntryFault, Refusal
 
 CAUSE = "workbook"
 log = logging.getLogger(__name__)
@@ -78,39 +78,38 @@ def _read_content(
             lease.hold(connection)
             record_version(connection, engagement.id, as_of, nothing, str(error))
         raise
+    read = replace(read, refusals=(*read.refusals, *_miss_sheets(runtime, engagement, read)))
     with runtime.engine.begin() as connection:
         lease.hold(connection)
         version = record_version(connection, engagement.id, as_of, read)
         record_entries(connection, engagement.id, version, as_of, read)
-    told, refusals = weigh_read(runtime, engagement, read, as_of)
+    told = weigh_entries(runtime, engagement, read_entries(runtime.engine, engagement.id), as_of)
     with runtime.engine.begin() as connection:
         lease.hold(connection)
         _record_explanations(connection, engagement.id, as_of, told)
-        record_version(connection, engagement.id, as_of, replace(read, refusals=tuple(refusals)))
-    log.info("%s: workbook version %d, %d refusals", engagement.name, version, len(refusals))
+    log.info("%s: workbook version %d, %d refusals", engagement.name, version, len(read.refusals))
 
 
-def weigh_read(
-    runtime: Runtime, engagement: Engagement, read: WorkbookRead, as_of: datetime
-) -> tuple[Told, list[Refusal]]:
-    """Return what an engagement's rows come to after this file was kept, and every refusal, by sheet and cell."""
-    here = {(entry.sheet, entry.key): entry for entry in read.entries}
-    entries = [here.get((entry.sheet, entry.key), entry) for entry in read_entries(runtime.engine, engagement.id)]
-    told = weigh_entries(runtime, engagement, entries, as_of)
-    titles = {sheet.name: sheet.title for sheet in read.sheets}
-    gone = [
+def _miss_sheets(runtime: Runtime, engagement: Engagement, read: WorkbookRead) -> list[Refusal]:
+    here = {sheet.name for sheet in read.sheets}
+    return [
         Refusal(title, "", "", "the sheet was read before and is missing now; its rows stand", "put it back")
         for name, title in list_sheets_seen(runtime.engine, engagement.id).items()
-        if name not in titles
+        if name not in here
     ]
-    return told, [*read.refusals, *gone, *(_refuse(fault, titles) for fault in told.faults)]
 
 
-def _refuse(fault: EntryFault, titles: dict[str, str]) -> Refusal:
-    entry: Entry = fault.entry
-    value = entry.text(fault.column)
-    sheet = titles.get(entry.sheet, entry.sheet)
-    return Refusal(sheet, entry.cells.get(fault.column, ""), value, f"{entry.key}: {fault.reason}", fault.remedy)
+def refuse_entries(runtime: Runtime, engagement: Engagement, as_of: datetime) -> list[Refusal]:
+    """Return the rows that do not stand on the evidence of now, by the cells of the file read last."""
+    told = weigh_entries(runtime, engagement, read_entries(runtime.engine, engagement.id), as_of)
+    titles = list_sheets_seen(runtime.engine, engagement.id)
+    return [_refuse(fault, titles) for fault in told.faults]
+
+
+def _refuse(fault: EntryFault, titles: Mapping[str, str]) -> Refusal:
+    entry = fault.entry
+    sheet, cell = titles.get(entry.sheet, entry.sheet), entry.cells.get(fault.column, "")
+    return Refusal(sheet, cell, entry.text(fault.column), f"{entry.key}: {fault.reason}", fault.remedy)
 
 
 def _record_explanations(connection: Connection, engagement: str, as_of: datetime, told: Told) -> None:

@@ -21,7 +21,7 @@ from hypercare.systems.hypercare_workbook import WorkbookRead, read_workbook
 from hypercare.systems.tracker import read_tracker
 from hypercare.systems.tracker_mapping import load_tracker_mapping
 from hypercare.systems.workbook import WorkbookLimits
-from hypercare.systems.workbook_files import fetch_workbook, name_answers
+from hypercare.systems.workbook_files import fetch_workbook, has_file, name_answers, write_own_file
 from hypercare.systems.workbook_form import load_workbook_form
 from hypercare.systems.workbook_making import HEADER_ROW, Table, TableColumn, form_tables, write_tables
 from tests.hypercare.workbooks import (
@@ -318,6 +318,16 @@ def test_the_peoples_file_is_opened_to_read_and_stays_as_it_is(tmp_path: Path):
     assert path.read_bytes() == before
     assert path.stat().st_mtime_ns == at
     assert [each.name for each in tmp_path.iterdir()] == [NAME]
+
+
+def test_our_file_is_written_to_an_object_store_too():
+    assert not has_file("memory://books", NAME)
+    write_own_file("memory://books", NAME, b"first")
+    write_own_file("memory://books", NAME, b"second")
+    assert has_file("memory://books", NAME)
+    assert fetch_workbook("memory://books", NAME, WorkbookLimits()) == b"second"
+    with pytest.raises(ConfigurationError, match="only the file's name"):
+        write_own_file("memory://books", "../acme.xlsx", b"")
 
 
 def test_our_file_never_bears_the_name_of_theirs():

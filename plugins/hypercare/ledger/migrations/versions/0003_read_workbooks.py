@@ -35,7 +35,7 @@ def upgrade() -> None:
             "refusals",
             postgresql.JSONB(),
             nullable=False,
-            comment="what was not taken, as of the last run that read it",
+            comment="cells and sheets that cannot be read",
         ),
         sa.PrimaryKeyConstraint("engagement", "version", name=op.f("pk_workbook_versions")),
     )
@@ -103,7 +103,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False, comment="the first file that says so"),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("values", postgresql.JSONB(), nullable=False, comment="the accepted cells by column"),
-        sa.Column("cells", postgresql.JSONB(), nullable=False, comment="where they stood in that file"),
+        sa.Column("cells", postgresql.JSONB(), nullable=False, comment="where they stand in the file read last"),
         sa.Column("complete", sa.Boolean(), nullable=False, comment="whether every cell was accepted"),
         sa.Column("told_by", sa.Text(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False, comment="the row is gone from that file on"),
