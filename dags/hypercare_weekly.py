@@ -214,6 +214,15 @@ with DAG(
         with open_runtime() as runtime:
             return len(answer_all(runtime, read_request().as_of))
 
+    @task(trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(hours=1))
+    def propose_issues() -> int:
+        """Propose an action item for each technical failure; return how many are open."""
+        from hypercare.runtime import open_runtime
+        from hypercare.weekly.propose import propose_issues as propose_all
+
+        with open_runtime() as runtime:
+            return propose_all(runtime, read_request().as_of)
+
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
     def check_health() -> list[str]:
         """Fail on a new fault or a broken task, naming it; return what is known and what was missed."""
@@ -229,4 +238,4 @@ with DAG(
     workbooks = read_workbooks()
     judged = judge_engagements()
     discovered >> workbooks >> judged
-    process_batch.expand(batch=discovered) >> judged >> answer_workbooks() >> check_health()
+    process_batch.expand(batch=discovered) >> judged >> [answer_workbooks(), propose_issues()] >> check_health()

@@ -70,7 +70,9 @@ def test_nothing_is_judged_before_it_was_pulled_validated_measured_and_reconcile
         "answer_workbooks",
         "check_health",
     ]
-    assert sorted(dag["tasks"]) == sorted([*chain, "read_workbooks"])
+    assert sorted(dag["tasks"]) == sorted([*chain, "read_workbooks", "propose_issues"])
+    assert dag["tasks"]["propose_issues"]["upstream"] == ["judge_engagements"]
+    assert "propose_issues" in dag["tasks"]["check_health"]["upstream"]
     for earlier, later in itertools.pairwise(chain):
         assert earlier in dag["tasks"][later]["upstream"], f"{later} has lost its guard {earlier}"
 
@@ -83,7 +85,7 @@ def test_what_people_told_is_read_before_it_is_weighed_and_judged(dag: dict[str,
 
 def test_one_broken_batch_keeps_nobody_from_being_judged(dag: dict[str, Any]) -> None:
     rules = {name: task["trigger_rule"] for name, task in dag["tasks"].items()}
-    for last in ("judge_engagements", "answer_workbooks", "check_health"):
+    for last in ("judge_engagements", "answer_workbooks", "propose_issues", "check_health"):
         assert rules.pop(last) == "all_done"
     assert set(rules.values()) == {"all_success"}
 
