@@ -14,14 +14,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import great_expectations  # noqa: F401 - imported once here instead of in every fork
 
-from hypercare import quality  # noqa: F401 - likewise
+import hypercare.quality
+import hypercare.systems.tracker  # noqa: F401 - likewise
+from hypercare import runtime as opening
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
+from hypercare.systems.connections import read_connection
 from hypercare.weekly.discover import discover_work
 from hypercare.weekly.judge import judge_all
 from hypercare.weekly.measure import measure_batch
@@ -119,8 +123,20 @@ def _fork(order: Order) -> Outcome:
     return Outcome(code, json.loads(moments.read_text()) if code == 0 else [])
 
 
+def _read_once() -> None:
+    """Read here what every fork would else read for itself, for longer than its steps take."""
+    opening.load_contracts = lru_cache(opening.load_contracts)
+    opening.load_policy = lru_cache(opening.load_policy)
+    settings = Settings()
+    opening.load_contracts(settings.include_folder / "schemas" / "feeds")
+    opening.load_policy(settings.policy_file)
+    read_connection(settings.salesforce_connection)  # imports most of Airflow
+    assert threading.active_count() == 1, "a fork takes along no other thread"
+
+
 def main() -> None:
     """Take orders until there are no more."""
+    _read_once()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what steps print is no answer
     for line in sys.stdin:
