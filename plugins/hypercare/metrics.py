@@ -60,15 +60,17 @@ def measure_week(
     """
     health = {feed.feed: feed for feed in feeds}
     _prepare_tables(views.connection, parameters)
+    blocked = {name: _find_blocks(definition, health, engagement) for name, definition in definitions.items()}
+    runnable = {name for name, blocks in blocked.items() if not all(blocks.values())}
+    views.load(query for name in runnable for query in (definitions[name].query, *definitions[name].views.values()))
     created: set[str] = set()
     results: list[MetricResult] = []
-    for definition in definitions.values():
-        blocks = _find_blocks(definition, health, engagement)
+    for name, definition in definitions.items():
         rows = []
-        if not all(block for block in blocks.values()):
+        if name in runnable:
             where = f"metric file {definition.path.name}, engagement {engagement.id} ({engagement.customer})"
             rows = _run(views.connection, definition, parameters, created, where)
-        results += _complete(definition, blocks, rows)
+        results += _complete(definition, blocked[name], rows)
     return results
 
 

@@ -29,7 +29,7 @@ from hypercare.quality_suites import (
     scope_column,
 )
 from hypercare.typed import MISFITS, duckdb_type
-from hypercare.week_views import TypedPull
+from hypercare.feed_tables import TypedPull
 
 if TYPE_CHECKING:
     import pandas

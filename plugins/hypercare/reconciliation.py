@@ -181,12 +181,15 @@ def reconcile_week(
         msg = f"{engagement.customer} ({engagement.id}): asked for {week}, but the tables are turned to {selected}"
         raise ConfigurationError(msg)
     views.connection.execute(MACRO)
+    refusals = {check.name: _find_refusal(check, engagement, feeds) for check in checks.checks}
+    judged = [check for check in checks.checks if refusals[check.name] is None]
+    views.load(shared_or_check.query for shared_or_check in (*checks.tables, *judged))
     for table in checks.tables:
         _execute(views, f"create or replace temp table {table.name} as {table.query}", parameters, table.name)
     main_currency = _find_main_currency(views)
     findings = _Findings()
     for check in checks.checks:
-        refusal = _find_refusal(check, engagement, feeds)
+        refusal = refusals[check.name]
         if refusal is not None:
             findings.results.append(_conclude_unjudged(check, *refusal))
         else:

@@ -29,7 +29,7 @@ from hypercare.quality import FeedPulls, FeedValidation, RuleResult, ValidationL
 from hypercare.quality_expectations import Outcome, Validator, load_suite
 from hypercare.quality_suites import list_checks, suite_document
 from hypercare.typed import write_typed
-from hypercare.week_views import TypedPull
+from hypercare.feed_tables import TypedPull
 
 CONTRACTS = wire.CONTRACTS
 SCHEMAS = wire.ROOT / "include" / "schemas"

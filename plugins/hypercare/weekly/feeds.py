@@ -12,7 +12,7 @@ from hypercare.model import Engagement, FeedHealth, FeedState
 from hypercare.policy import Policy
 from hypercare.pulling import pull_id
 from hypercare.runtime import Runtime
-from hypercare.week_views import TypedPull
+from hypercare.feed_tables import TypedPull
 
 WORST_FIRST = (
     FeedState.REFUSED,
