@@ -344,7 +344,7 @@ def run_sql(folder: Path, feeds, metrics, checks) -> dict:
     started = time.perf_counter()
     with WeekViews(engagement, contracts, pulls, connection) as views:
         views.select_week(week, OBSERVED_AT)
-        queries = [query for one in definitions.values() for query in (one.query, *one.views.values())]
+        queries = [query for one in definitions.values() for query in one.queries]
         views.load([*queries, *(one.query for one in (*book.tables, *book.checks))])
         seconds["reading"] = time.perf_counter() - started
         results = measure_week(views, health, definitions, metric_parameters(policy), engagement)

@@ -42,9 +42,9 @@ class FeedTable:
     """What follows `from`."""
 
     def query(self, columns: Collection[str]) -> str:
-        """Return the query for some of the columns."""
-        chosen = ", ".join(f"{self.columns[name]} as {name}" for name in self.columns if name in columns)
-        return f"select {chosen} from {self.source}"
+        """Return the query for some of the columns; with none of them its rows can still be counted."""
+        chosen = [f"{expression} as {name}" for name, expression in self.columns.items() if name in columns]
+        return f"select {', '.join(chosen) or 'true as is_there'} from {self.source}"
 
 
 def list_tables(contract: Contract, scope: str) -> Iterator[FeedTable]:
@@ -62,7 +62,7 @@ def _history_table(contract: Contract, last: str) -> FeedTable:
     states = ", ".join(contract.history)
     source = (
         f"(select instance, id, {states}, min(updated_at) as since, max(updated_at) as last_seen "
-        f"from {contract.feed}__versions where (instance, id) in (select (instance, id) from {last}) group by all)"
+        f"from {contract.feed}__versions semi join (select instance, id from {last}) using (instance, id) group by all)"
     )
     columns = {f"{contract.record_name}_id": _qualify(contract, "id")}
     columns |= {name: name for name in (*contract.history, "since", "last_seen")}
@@ -72,12 +72,13 @@ def _history_table(contract: Contract, last: str) -> FeedTable:
 def _nested_table(contract: Contract, path: tuple[str, ...], node: ListOf, last: str) -> FeedTable:
     parent_key = f"{contract.record_name}_id"
     levels = _levels(contract.columns, path)
-    source = f"(select instance, id as {parent_key}, unnest({levels[0]}) as item0 from {last})"
+    parent = _qualify(contract, "id")
+    source = f"(select instance, {parent} as {parent_key}, unnest({levels[0]}) as item0 from {last})"
     for depth, level in enumerate(levels[1:], start=1):
         outer = f"item{depth - 1}.id as parent{depth - 1}_id"
         inner = f"unnest(item{depth - 1}.{level}) as item{depth}"
         source = f"(select instance, {parent_key}, {outer}, {inner} from {source})"
-    columns = {"instance": "instance", parent_key: _qualify(contract, parent_key)}
+    columns = {"instance": "instance", parent_key: parent_key}
     if len(levels) > 1:
         outer_name = snake_case(path[-2]).removesuffix("s") + "_id"
         columns[outer_name] = _qualify(contract, f"parent{len(levels) - 2}_id")

@@ -62,7 +62,7 @@ def measure_week(
     _prepare_tables(views.connection, parameters)
     blocked = {name: _find_blocks(definition, health, engagement) for name, definition in definitions.items()}
     runnable = {name for name, blocks in blocked.items() if not all(blocks.values())}
-    views.load(query for name in runnable for query in (definitions[name].query, *definitions[name].views.values()))
+    views.load(query for name in runnable for query in definitions[name].queries)
     created: set[str] = set()
     results: list[MetricResult] = []
     for name, definition in definitions.items():
@@ -148,9 +148,10 @@ def _run(
         msg = f"{where}: the policy lacks the parameters {sorted(missing)}"
         raise ConfigurationError(msg)
     try:
-        for name, query in definition.views.items():
+        for name, view in definition.views.items():
             if name not in created:
-                connection.execute(f"create or replace temp view {name} as {query}")
+                kind = f"macro {name}({', '.join(view.takes)}) as table" if view.takes else f"view {name} as"
+                connection.execute(f"create or replace temp {kind} {view.query}")
                 created.add(name)
         cursor = connection.execute(definition.query, {name: parameters[name] for name in definition.parameters})
         names = [column[0] for column in cursor.description or ()]

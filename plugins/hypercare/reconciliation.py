@@ -182,8 +182,8 @@ def reconcile_week(
         raise ConfigurationError(msg)
     views.connection.execute(MACRO)
     refusals = {check.name: _find_refusal(check, engagement, feeds) for check in checks.checks}
-    judged = [check for check in checks.checks if refusals[check.name] is None]
-    views.load(shared_or_check.query for shared_or_check in (*checks.tables, *judged))
+    judged = [check.query for check in checks.checks if refusals[check.name] is None]
+    views.load([*(table.query for table in checks.tables), *judged])
     for table in checks.tables:
         _execute(views, f"create or replace temp table {table.name} as {table.query}", parameters, table.name)
     main_currency = _find_main_currency(views)

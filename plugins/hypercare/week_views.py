@@ -76,18 +76,16 @@ class WeekViews:
         Name at once what is going to be run: a column that comes later has its table made anew.
         """
         wanted: dict[str, set[str]] = {}
-        for query in queries:
-            names = find_names(query)
-            for name in self._tables.keys() & names.tables:
-                columns = self._tables[name].columns.keys()
-                named = columns if name in names.whole_tables else columns & names.words
-                wanted.setdefault(name, set()).update(named or [next(iter(columns))])
-        for name, columns in wanted.items():
-            loaded = self._loaded.get(name)
-            if loaded is None or not columns <= loaded:
-                self._loaded[name] = columns | (loaded or set())
-                query = self._tables[name].query(self._loaded[name])
-                self.connection.execute(f"create or replace table {name} as {query}")
+        for names in map(find_names, queries):
+            for table in self._tables.keys() & names.tables:
+                columns = set(self._tables[table].columns)
+                named = columns if table in names.whole_tables else columns & names.words
+                wanted.setdefault(table, set()).update(named)
+        for table, named in wanted.items():
+            if table not in self._loaded or not named <= self._loaded[table]:
+                self._loaded[table] = named | self._loaded.get(table, set())
+                query = self._tables[table].query(self._loaded[table])
+                self.connection.execute(f"create or replace table {table} as {query}")
 
     def select_week(self, week: Week, observed_at: datetime) -> None:
         """Set `engagement` and `spans` to a week, seen from an instant (aware UTC)."""

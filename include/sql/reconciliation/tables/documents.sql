@@ -68,22 +68,6 @@ seen as (
     group by expense_report_id
 ),
 
-settled as (
-    select
-        document_key as key,
-        sum(amount) as shown
-    from document_entries
-    group by document_key
-),
-
-lined as (
-    select
-        document_key as key,
-        sum(amount) filter (where is_successful) as completed
-    from payment_lines
-    group by document_key
-),
-
 entities as (
     select
         expense_report_id,
@@ -144,6 +128,30 @@ plain as (
         expense_reports.status in ('rejected', 'voided') as is_ended
     from expense_reports
     left join entities on expense_reports.id = entities.expense_report_id
+),
+
+partly_due as (
+    select key
+    from plain
+    where due > 0 and due < total
+),
+
+settled as (
+    select
+        document_entries.document_key as key,
+        sum(document_entries.amount) as shown
+    from document_entries
+    inner join partly_due on document_entries.document_key = partly_due.key
+    group by document_entries.document_key
+),
+
+lined as (
+    select
+        payment_lines.document_key as key,
+        sum(payment_lines.amount) filter (where payment_lines.is_successful) as completed
+    from payment_lines
+    inner join partly_due on payment_lines.document_key = partly_due.key
+    group by payment_lines.document_key
 ),
 
 channels as (
