@@ -322,10 +322,11 @@ def run_sql(folder: Path, feeds, metrics, checks) -> dict:
     import duckdb
 
     from hypercare.contracts import load_contracts
+    from hypercare.feed_tables import TypedPull
     from hypercare.metrics import load_metrics, measure_week
     from hypercare.model import FeedHealth, FeedState
     from hypercare.reconciliation import CheckBook, load_checks, reconcile_week, reconciliation_parameters
-    from hypercare.week_views import TypedPull, WeekViews
+    from hypercare.week_views import WeekViews
     from hypercare.weekly.parameters import metric_parameters
     from hypercare.weeks import Week
 
@@ -343,6 +344,8 @@ def run_sql(folder: Path, feeds, metrics, checks) -> dict:
     started = time.perf_counter()
     with WeekViews(engagement, contracts, pulls, connection) as views:
         views.select_week(week, OBSERVED_AT)
+        queries = [query for one in definitions.values() for query in one.queries]
+        views.load([*queries, *(one.query for one in (*book.tables, *book.checks))])
         seconds["reading"] = time.perf_counter() - started
         results = measure_week(views, health, definitions, metric_parameters(policy, engagement), engagement)
         seconds["metrics"] = time.perf_counter() - started - seconds["reading"]

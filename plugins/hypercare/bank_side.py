@@ -55,6 +55,10 @@ left join documents_paid on released_payments.id = documents_paid.payment_id
 where coalesce(payments.pay_from_account_account_kind, '') <> 'virtual_card'
 order by released_payments.id
 """
+ENTRIES = "select * from bank_entries"
+STATEMENTS = "select count(*) from bank_statements"
+BANK_QUERIES = (PAYMENTS, ENTRIES, STATEMENTS)
+"""What matching reads of an engagement's records."""
 TABLES = """
 create or replace temp table bank_matches (
     payment_id varchar, state varchar, basis varchar, entries varchar, booked_on date, returned_on date, words varchar
@@ -73,9 +77,9 @@ def load_bank_matches(connection: duckdb.DuckDBPyConnection, parameters: Mapping
     a table is missing.
     """
     connection.execute(TABLES)
-    if not connection.execute("select count(*) from bank_statements").fetchall()[0][0]:
+    if not connection.execute(STATEMENTS).fetchall()[0][0]:
         return
-    entries = {one.id: one for one in map(read_entry, _fetch(connection, "select * from bank_entries", {}))}
+    entries = {one.id: one for one in map(read_entry, _fetch(connection, ENTRIES, {}))}
     days = {"bank_match_business_days": parameters["bank_match_business_days"]}
     payments = [BankPayment(**_freeze(row)) for row in _fetch(connection, PAYMENTS, days)]
     found = match_payments(payments, list(entries.values()), parameters["tolerance"])

@@ -28,7 +28,7 @@ import fsspec
 from pydantic import BaseModel, ConfigDict
 
 from hypercare.errors import ConfigurationError, ContractError
-from hypercare.week_views import TypedPull
+from hypercare.feed_tables import TypedPull
 
 PULL_ID = re.compile(r"\d{8}T\d{6}Z(\.r\d+)?")
 OWNER = re.compile(r"[A-Za-z0-9][\w.-]*")

@@ -7,6 +7,9 @@ feeds than the metric as a whole. Feeds are written `invoices, users; optional: 
 absent, not broken. `invoices.channel` says that the feed and this part of it are needed: a column, a nested table,
 `pending` documents or later `changes`, which flat files may lack. `waiting: invoices.pending` names parts on which only
 what is still waiting rests.
+
+A view's keys are view and holds, and where several metrics do the same with rows of their own, takes: the names by
+which its query calls what it is given, as in `from hours_by_span(cases)`, a common table expression of the metric's.
 """
 
 from __future__ import annotations
@@ -47,6 +50,15 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class MetricView:
+    """A query that several metrics share."""
+
+    query: str
+    takes: tuple[str, ...] = ()
+    """What it is given by the metric; without any it is a plain view."""
+
+
+@dataclass(frozen=True)
 class MetricDefinition:
     """One metric, as its SQL file defines it."""
 
@@ -62,12 +74,17 @@ class MetricDefinition:
     path: Path
     products: frozenset[str] = frozenset()
     parameters: tuple[str, ...] = ()
-    views: Mapping[str, str] = field(default_factory=dict)
-    """Name to query of the views that it reads from."""
+    views: Mapping[str, MetricView] = field(default_factory=dict)
+    """The views that it reads from, by name."""
     rests_on: Mapping[str, Needs] = field(default_factory=dict)
     """Dimension, or its first words up to a slash, to the feeds that it alone needs."""
     waiting_parts: tuple[str, ...] = ()
     """Parts on which only what is still waiting rests."""
+
+    @property
+    def queries(self) -> list[str]:
+        """Its own query and those of its views."""
+        return [self.query, *(view.query for view in self.views.values())]
 
 
 def load_metrics(folder: Path) -> Mapping[str, MetricDefinition]:
@@ -139,7 +156,7 @@ def _split(text: str) -> tuple[dict[str, list[str]], str]:
                 break
             latest[-1] += " " + match["text"].strip()
         elif match := KEY_LINE.match(line):
-            if match["key"] not in (*REQUIRED_KEYS, *OPTIONAL_KEYS, "view", "holds"):
+            if match["key"] not in (*REQUIRED_KEYS, *OPTIONAL_KEYS, "view", "takes", "holds"):
                 msg = f"its header has the unknown key {match['key']!r}"
                 raise ValueError(msg)
             latest = header.setdefault(match["key"], [])
@@ -151,12 +168,12 @@ def _split(text: str) -> tuple[dict[str, list[str]], str]:
     raise ValueError(msg)
 
 
-def _read_view(folder: Path, name: str) -> str:
+def _read_view(folder: Path, name: str) -> MetricView:
     header, query = _split((folder / "views" / f"{name}.sql").read_text(encoding="utf-8"))
     if header.get("view") != [name] or "holds" not in header:
         msg = f"the header of its view {name} must tell view and holds"
         raise ValueError(msg)
-    return query
+    return MetricView(query, tuple(_names(", ".join(header.get("takes", ())))))
 
 
 def _parse_rest(text: str, whole: Needs) -> tuple[str, Needs]:

@@ -63,15 +63,17 @@ def measure_week(
     """
     health = {feed.feed: feed for feed in feeds}
     _prepare_tables(views.connection, parameters)
+    blocked = {name: _find_blocks(definition, health, engagement) for name, definition in definitions.items()}
+    runnable = {name for name, blocks in blocked.items() if not all(blocks.values())}
+    views.load(query for name in runnable for query in definitions[name].queries)
     created: set[str] = set()
     results: list[MetricResult] = []
-    for definition in definitions.values():
-        blocks = _find_blocks(definition, health, engagement)
+    for name, definition in definitions.items():
         rows = []
-        if not all(block for block in blocks.values()):
+        if name in runnable:
             where = f"metric file {definition.path.name}, engagement {engagement.id} ({engagement.customer})"
             rows = _run(views.connection, definition, parameters, created, where)
-        results += _complete(definition, blocks, rows, _find_lack(definition.waiting_parts, health))
+        results += _complete(definition, blocked[name], rows, _find_lack(definition.waiting_parts, health))
     return results
 
 
@@ -169,9 +171,10 @@ def _run(
         msg = f"{where}: the policy lacks the parameters {sorted(missing)}"
         raise ConfigurationError(msg)
     try:
-        for name, query in definition.views.items():
+        for name, view in definition.views.items():
             if name not in created:
-                connection.execute(f"create or replace temp view {name} as {query}")
+                kind = f"macro {name}({', '.join(view.takes)}) as table" if view.takes else f"view {name} as"
+                connection.execute(f"create or replace temp {kind} {view.query}")
                 created.add(name)
         cursor = connection.execute(definition.query, {name: parameters[name] for name in definition.parameters})
         names = [column[0] for column in cursor.description or ()]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from hypercare.contracts import Contract, ListOf, Record, Scalar, flatten
+from hypercare.feed_tables import TypedPull
 from hypercare.quality_meanings import sql_literal
 from hypercare.quality_suites import (
     COPIES,
@@ -29,7 +30,6 @@ from hypercare.quality_suites import (
     scope_column,
 )
 from hypercare.typed import MISFITS, duckdb_type
-from hypercare.week_views import TypedPull
 
 if TYPE_CHECKING:
     import pandas

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from hypercare.bank_side import load_bank_matches
+from hypercare.bank_side import BANK_QUERIES, load_bank_matches
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import (
     PENDING,
@@ -186,12 +186,15 @@ def reconcile_week(
     if selected != (str(week),):
         msg = f"{engagement.customer} ({engagement.id}): asked for {week}, but the tables are turned to {selected}"
         raise ConfigurationError(msg)
+    refusals = {check.name: _find_refusal(check, engagement, feeds) for check in checks.checks}
+    judged = [check.query for check in checks.checks if refusals[check.name] is None]
+    views.load([*(table.query for table in checks.tables), *BANK_QUERIES, *judged])
     create_shared_tables(views, checks, parameters)
     load_bank_matches(views.connection, parameters)
     main_currency = _find_main_currency(views)
     findings = _Findings()
     for check in checks.checks:
-        refusal = _find_refusal(check, engagement, feeds)
+        refusal = refusals[check.name]
         if refusal is not None:
             findings.results.append(_conclude_unjudged(check, *refusal))
         else:
@@ -216,6 +219,7 @@ def create_shared_tables(views: WeekViews, checks: CheckBook, parameters: Mappin
 
 def create_table(views: WeekViews, name: str, query: str, parameters: Mapping[str, Any]) -> None:
     """Create a table of a query's rows; raise ContractError where the query fails or a parameter is missing."""
+    views.load([query])
     _execute(views, f"create or replace temp table {name} as {query}", parameters, name)
 
 

@@ -17,9 +17,10 @@ from typing import Any
 import duckdb
 
 from hypercare.contracts import Contract, load_contracts
+from hypercare.feed_tables import TypedPull
 from hypercare.model import COUPA_PAY, Engagement, FeedHealth, FeedState, Segment
 from hypercare.typed import write_typed
-from hypercare.week_views import TypedPull, WeekViews
+from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 
 from hypercare.contracts import Contract, Rule, load_contracts
 from hypercare.errors import ContractError
+from hypercare.feed_tables import TypedPull
 from hypercare.model import FeedState
 from hypercare.quality import FeedPulls, FeedValidation, RuleResult, ValidationLimits, validate_batch
 from hypercare.quality_expectations import Outcome, Validator, load_suite
 from hypercare.quality_suites import list_checks, suite_document
 from hypercare.typed import write_typed
-from hypercare.week_views import TypedPull
 
 CONTRACTS = wire.CONTRACTS
 SCHEMAS = wire.ROOT / "include" / "schemas"

@@ -10,95 +10,22 @@
 -- source: seed 4.4, action item tracker
 -- feeds: action_items
 -- parameters: aged_after_business_days
+-- views: items_by_severity
 
-with policy as (
-    select $aged_after_business_days as aged_after
-),
-
-severities as (
-    select unnest(['high', 'medium', 'low', 'unsorted']) as severity
-),
-
-told as (
+with told as (  -- noqa: ST03
     select
         priority,
         local_midnight(raised_on) as raised_at,
         local_midnight(resolved_on) as closed_at,
         lower(trim(state)) in ('closed', 'resolved') as is_closed
     from action_items
-),
-
-items as (
-    select
-        told.raised_at,
-        told.closed_at,
-        coalesce(priority_words.severity, 'unsorted') as severity,
-        coalesce(told.raised_at < engagement.week_end, true)
-        and (not told.is_closed or coalesce(told.closed_at >= engagement.week_end, false)) as is_open,
-        add_business_days(local_date(told.raised_at), policy.aged_after) < engagement.week_sunday as is_old
-    from told
-    cross join engagement
-    cross join policy
-    left join priority_words
-        on priority_words.source = 'tracker' and lower(trim(told.priority)) = priority_words.word
-),
-
-standing as (
-    select
-        severities.severity,
-        count(*) filter (where items.is_open) as open_items,
-        count(*) filter (where items.is_open and items.is_old) as aged_items,
-        min(items.raised_at) filter (where items.is_open) as oldest
-    from severities
-    left join items on severities.severity = items.severity
-    group by severities.severity
-),
-
-moved as (
-    select
-        spans.span,
-        severities.severity,
-        count(*) filter (where items.raised_at >= spans.starts_at and items.raised_at < spans.ends_at)
-            as new_items,
-        count(*) filter (where items.closed_at >= spans.starts_at and items.closed_at < spans.ends_at)
-            as closed_items
-    from spans
-    cross join severities
-    left join items on severities.severity = items.severity
-    group by spans.span, severities.severity
-),
-
-figures as (
-    select
-        spans.span,
-        '' as dimension,
-        sum(standing.open_items) as figure,
-        min(standing.oldest) as waiting_since
-    from spans
-    cross join standing
-    group by spans.span
-    union all
-    select
-        spans.span,
-        unnest(['open/' || standing.severity, 'aged/' || standing.severity]) as dimension,
-        unnest([standing.open_items, standing.aged_items]) as figure,
-        unnest([standing.oldest, null]) as waiting_since
-    from spans
-    cross join standing
-    union all
-    select
-        moved.span,
-        unnest(['new/' || moved.severity, 'closed/' || moved.severity]) as dimension,
-        unnest([moved.new_items, moved.closed_items]) as figure,
-        null as waiting_since
-    from moved
 )
 
 select
     span,
     dimension,
     figure,
-    figure as n,
-    waiting_since,
-    case when dimension = '' or dimension like 'open/%' then figure end as waiting
-from figures
+    n,
+    waiting,
+    waiting_since
+from items_by_severity(told, 'tracker', $aged_after_business_days)

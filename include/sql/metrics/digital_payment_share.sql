@@ -53,8 +53,8 @@ paid as (
     cross join policy
     inner join spans
         on
-            local_midnight(paid_invoices.paid_on) >= spans.starts_at
-            and local_midnight(paid_invoices.paid_on) < spans.ends_at
+            paid_invoices.paid_at >= spans.starts_at
+            and paid_invoices.paid_at < spans.ends_at
     left join chosen on paid_invoices.id = chosen.invoice_id
 ),
 

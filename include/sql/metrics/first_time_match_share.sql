@@ -28,30 +28,34 @@ failed as (
     from invoice_failed_tolerances
 ),
 
-numbered as (
+rejected as (
     select
-        id,
-        created_at,
-        status,
-        invoice_date,
-        tolerance_failures,
-        count(*) over (partition by supplier_id, invoice_number) as same_number
+        received_invoices.id,
+        count(*) > 1 as is_duplicate
     from received_invoices
+    inner join received_invoices as namesakes
+        on
+            received_invoices.supplier_id is not distinct from namesakes.supplier_id
+            and received_invoices.invoice_number is not distinct from namesakes.invoice_number
+    where received_invoices.status = 'rejected'
+    group by received_invoices.id
 ),
 
 attempts as (
     select
-        numbered.created_at,
+        received_invoices.created_at,
         failed.invoice_id is null
-        and coalesce(trim(numbered.tolerance_failures), '') = ''
-        and numbered.status <> 'rejected' as is_matched
-    from numbered
-    inner join ordered on numbered.id = ordered.invoice_id
-    left join failed on numbered.id = failed.invoice_id
+        and coalesce(trim(received_invoices.tolerance_failures), '') = ''
+        and received_invoices.status <> 'rejected' as is_matched
+    from received_invoices
+    inner join ordered on received_invoices.id = ordered.invoice_id
+    left join failed on received_invoices.id = failed.invoice_id
+    left join rejected on received_invoices.id = rejected.id
     where
-        numbered.status not in ('new', 'processing')
-        and not (numbered.status = 'rejected' and numbered.same_number > 1)
-        and ordered.last_ordered_on <= coalesce(numbered.invoice_date, local_date(numbered.created_at))
+        received_invoices.status not in ('new', 'processing')
+        and not coalesce(rejected.is_duplicate, false)
+        and ordered.last_ordered_on
+        <= coalesce(received_invoices.invoice_date, local_date(received_invoices.created_at))
 )
 
 select

@@ -8,43 +8,21 @@
 -- business date: creation of the invoice
 -- source: Coupa benchmark "on-contract spend"
 -- feeds: invoices, invoices.contract_id, invoices.invoice_lines.contract_id, purchase_orders
--- views: billed_lines
+-- views: billed_lines, spend_share_by_span
 
-with lines as (
+with lines as (  -- noqa: ST03
     select
         created_at,
         currency_code,
         total,
         is_on_contract as counts
     from billed_lines
-),
-
-placed as (
-    select
-        spans.span,
-        lines.currency_code,
-        lines.total,
-        lines.counts
-    from lines
-    inner join spans on lines.created_at >= spans.starts_at and lines.created_at < spans.ends_at
 )
 
 select
-    spans.span,
-    '' as dimension,
-    count(placed.total) as n,
-    count(*) filter (where placed.counts) as numerator,
-    count(placed.total) as denominator
-from spans
-left join placed on spans.span = placed.span
-group by spans.span
-union all
-select
     span,
-    currency_code as dimension,
-    count(*) as n,
-    coalesce(sum(total) filter (where counts), 0) as numerator,
-    sum(total) as denominator
-from placed
-where currency_code is not null
-group by span, currency_code
+    dimension,
+    n,
+    numerator,
+    denominator
+from spend_share_by_span(lines)

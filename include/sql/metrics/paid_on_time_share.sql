@@ -20,8 +20,8 @@ with paid as (
     from paid_invoices
     inner join spans
         on
-            local_midnight(paid_invoices.paid_on) >= spans.starts_at
-            and local_midnight(paid_invoices.paid_on) < spans.ends_at
+            paid_invoices.paid_at >= spans.starts_at
+            and paid_invoices.paid_at < spans.ends_at
     where paid_invoices.net_due_date is not null
 ),
 

@@ -10,8 +10,9 @@
 -- source: Coupa benchmark "structured spend"
 -- feeds: purchase_orders, purchase_orders.currency_code, purchase_orders.order_lines.item_id,
 --   purchase_orders.order_lines.requisition_line_id, requisitions.requisition_lines.punchout_site_id
+-- views: spend_share_by_span
 
-with lines as (
+with lines as (  -- noqa: ST03
     select
         purchase_orders.created_at,
         purchase_orders.currency_code,
@@ -24,34 +25,12 @@ with lines as (
         purchase_orders.status in ('issued', 'closed', 'exported', 'expensed')
         and coalesce(order_lines.status, '') <> 'cancelled'
         and order_lines.total > 0
-),
-
-placed as (
-    select
-        spans.span,
-        lines.currency_code,
-        lines.total,
-        lines.counts
-    from lines
-    inner join spans on lines.created_at >= spans.starts_at and lines.created_at < spans.ends_at
 )
 
 select
-    spans.span,
-    '' as dimension,
-    count(placed.total) as n,
-    count(*) filter (where placed.counts) as numerator,
-    count(placed.total) as denominator
-from spans
-left join placed on spans.span = placed.span
-group by spans.span
-union all
-select
     span,
-    currency_code as dimension,
-    count(*) as n,
-    coalesce(sum(total) filter (where counts), 0) as numerator,
-    sum(total) as denominator
-from placed
-where currency_code is not null
-group by span, currency_code
+    dimension,
+    n,
+    numerator,
+    denominator
+from spend_share_by_span(lines)

@@ -42,8 +42,8 @@ standing as (
         payment_lines.currency = documents.currency as is_comparable,
         coalesce(credited.credits, 0) as credits,
         sum(abs(payment_lines.amount)) over (
-            partition by payment_lines.document_key order by payment_lines.precedence
-            rows unbounded preceding
+            partition by payment_lines.document_key
+            order by payment_lines.released_at, payment_lines.payment_id rows unbounded preceding
         ) as released
     from payment_lines
     left join documents on payment_lines.document_key = documents.key

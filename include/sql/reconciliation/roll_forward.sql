@@ -47,6 +47,8 @@ money_movements as (
         document_payments.payment_id,
         document_payments.is_shown,
         document_payments.is_backed,
+        books.ended_on,
+        books.is_in_books,
         document_payments.amount * books.sign as amount,
         greatest(
             case
@@ -64,6 +66,7 @@ other_movements as (
     select
         document_adjustments.document_key as key,
         document_adjustments.category,
+        books.ended_on,
         document_adjustments.amount * books.sign as amount,
         greatest(document_adjustments.entered_on, books.approved_on) as effective_on
     from document_adjustments
@@ -81,13 +84,12 @@ money_sums as (
             where movements.is_shown and movements.effective_on <= bounds.last_day
         ), 0) as shown_through,
         coalesce(sum(movements.amount) filter (
-            where movements.is_shown and movements.effective_on <= books.ended_on
+            where movements.is_shown and movements.effective_on <= movements.ended_on
         ), 0) as shown_until_end,
         coalesce(sum(movements.amount) filter (
             where movements.is_backed and movements.effective_on between bounds.first_day and bounds.last_day
         ), 0) as paid
     from money_movements as movements
-    inner join books on movements.key = books.key
     cross join bounds
     where not movements.is_in_flight
     group by movements.key
@@ -112,9 +114,8 @@ other_sums as (
             and movements.effective_on between bounds.first_day and bounds.last_day
         ), 0) as adjusted
     from other_movements as movements
-    inner join books on movements.key = books.key
     cross join bounds
-    where coalesce(movements.effective_on <= books.ended_on, true)
+    where coalesce(movements.effective_on <= movements.ended_on, true)
     group by movements.key
 ),
 
@@ -248,16 +249,16 @@ payment_reasons as (
                     || ' of '
                     || money(movements.amount, books.currency)
                     || case
-                        when not books.is_in_books
+                        when not movements.is_in_books
                             then ' pays ' || books.words || ', which is not approved (' || books.status || ')'
-                        when movements.effective_on > books.ended_on
+                        when movements.effective_on > movements.ended_on
                             then
                                 ' pays '
                                 || books.words
                                 || ', which was '
                                 || books.status
                                 || ' on '
-                                || books.ended_on
+                                || movements.ended_on
                         else ' is not shown on ' || books.words
                     end
             end,
@@ -272,8 +273,8 @@ payment_reasons as (
         and movements.effective_on between bounds.first_day and bounds.last_day
         and (
             movements.is_shown <> movements.is_backed
-            or not books.is_in_books
-            or coalesce(movements.effective_on > books.ended_on, false)
+            or not movements.is_in_books
+            or coalesce(movements.effective_on > movements.ended_on, false)
         )
     group by movements.key
 ),

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hypercare.contracts import Contract
+from hypercare.feed_tables import TypedPull
 from hypercare.lake import Manifest
 from hypercare.ledger.pulls import PullRecord, read_pulls
 from hypercare.model import Engagement, FeedHealth, FeedState
 from hypercare.policy import Policy
 from hypercare.pulling import pull_id
 from hypercare.runtime import Runtime
-from hypercare.week_views import TypedPull
 
 WORST_FIRST = (
     FeedState.REFUSED,

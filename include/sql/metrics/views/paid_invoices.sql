@@ -1,6 +1,6 @@
 -- view: paid_invoices
 -- holds: invoices marked paid (no credit notes or negative amounts, none voided) with the local date of
---   their payment: the invoice's own, else the last of its payment records
+--   their payment (paid_at: its midnight): the invoice's own, else the last of its payment records
 
 with paid as (
     select
@@ -15,7 +15,8 @@ select
     invoices.currency_code,
     invoices.total_with_taxes,
     invoices.net_due_date,
-    coalesce(invoices.payment_date, paid.last_paid_on) as paid_on
+    coalesce(invoices.payment_date, paid.last_paid_on) as paid_on,
+    local_midnight(coalesce(invoices.payment_date, paid.last_paid_on)) as paid_at
 from invoices
 left join paid on invoices.id = paid.invoice_id
 where

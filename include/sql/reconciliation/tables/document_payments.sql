@@ -86,28 +86,11 @@ sides as (
     left join adjusted on documents.key = adjusted.document_key
 ),
 
-ranked_shown as (
+unmatched_shown as (
     select
         *,
         row_number() over (partition by key, amount order by entered_on, entry_id) as rank
     from shown
-),
-
-ranked_backed as (
-    select
-        *,
-        row_number() over (
-            partition by key, amount order by is_successful desc, settled_on asc, payment_id asc
-        ) as rank,
-        sum(amount) over (
-            partition by key
-            order by is_successful desc, settled_on asc, payment_id asc rows unbounded preceding
-        ) as running
-    from backed
-),
-
-unmatched_shown as (
-    select * from ranked_shown
     where key in (
         select sides.key from sides
         where sides.comparison = 'differ'
@@ -115,48 +98,73 @@ unmatched_shown as (
 ),
 
 unmatched_backed as (
-    select * from ranked_backed
+    select
+        *,
+        row_number() over (
+            partition by key, amount order by is_successful desc, settled_on asc, payment_id asc
+        ) as rank
+    from backed
     where key in (
         select sides.key from sides
         where sides.comparison = 'differ'
     )
 ),
 
+marked as (
+    select
+        backed.*,
+        sides.capacity,
+        sides.is_paid,
+        sum(backed.amount) over (
+            partition by backed.key
+            order by backed.is_successful desc, backed.settled_on asc, backed.payment_id asc
+            rows unbounded preceding
+        ) as running
+    from backed
+    inner join sides on backed.key = sides.key
+    where sides.comparison = 'mark'
+),
+
 both_sides as (
     select
-        sides.key,
-        ranked_backed.payment_id,
+        backed.key,
+        backed.payment_id,
         null as entry_id,
-        ranked_backed.amount,
+        backed.amount,
         true as is_backed,
-        ranked_backed.settled_on,
+        backed.settled_on,
         null as shown_on,
-        case sides.comparison
-            when 'agree' then true
-            when 'silent' then false
-            when 'mark' then
-                ranked_backed.running <= sides.capacity + $tolerance
-                and (sides.is_paid or ranked_backed.running < sides.capacity - $tolerance)
-        end as is_shown
-    from ranked_backed
-    inner join sides on ranked_backed.key = sides.key
-    where sides.comparison in ('agree', 'silent', 'mark')
+        sides.comparison = 'agree' as is_shown
+    from backed
+    inner join sides on backed.key = sides.key
+    where sides.comparison in ('agree', 'silent')
     union all
     select
-        coalesce(ranked_shown.key, ranked_backed.key) as key,
-        ranked_backed.payment_id,
-        ranked_shown.entry_id,
-        coalesce(ranked_shown.amount, ranked_backed.amount) as amount,
-        ranked_backed.key is not null as is_backed,
-        ranked_backed.settled_on,
-        ranked_shown.entered_on as shown_on,
-        ranked_shown.key is not null as is_shown
-    from unmatched_shown as ranked_shown
-    full outer join unmatched_backed as ranked_backed
+        key,
+        payment_id,
+        null as entry_id,
+        amount,
+        true as is_backed,
+        settled_on,
+        null as shown_on,
+        running <= capacity + $tolerance and (is_paid or running < capacity - $tolerance) as is_shown
+    from marked
+    union all
+    select
+        coalesce(unmatched_shown.key, unmatched_backed.key) as key,
+        unmatched_backed.payment_id,
+        unmatched_shown.entry_id,
+        coalesce(unmatched_shown.amount, unmatched_backed.amount) as amount,
+        unmatched_backed.key is not null as is_backed,
+        unmatched_backed.settled_on,
+        unmatched_shown.entered_on as shown_on,
+        unmatched_shown.key is not null as is_shown
+    from unmatched_shown
+    full outer join unmatched_backed
         on
-            ranked_shown.key = ranked_backed.key
-            and ranked_shown.amount = ranked_backed.amount
-            and ranked_shown.rank = ranked_backed.rank
+            unmatched_shown.key = unmatched_backed.key
+            and unmatched_shown.amount = unmatched_backed.amount
+            and unmatched_shown.rank = unmatched_backed.rank
     union all
     select
         shown.key,

@@ -14,31 +14,30 @@
 with steps as (
     select
         'invoice:' || invoice_id as key,
-        max(approval_date) filter (where status = 'approved') as approved_at
+        approval_date
     from invoice_approvals
-    group by invoice_id
+    where status = 'approved'
     union all
     select
         'expense_report:' || expense_report_id as key,
-        max(approval_date) filter (where status = 'approved') as approved_at
+        approval_date
     from expense_approvals
-    group by expense_report_id
+    where status = 'approved'
     union all
     select
         case approvable_type
             when 'InvoiceHeader' then 'invoice:'
             else 'expense_report:'
         end || approvable_id as key,
-        max(approval_date) filter (where status = 'approved') as approved_at
+        approval_date
     from approvals
-    where approvable_type in ('InvoiceHeader', 'ExpenseReport')
-    group by approvable_type, approvable_id
+    where approvable_type in ('InvoiceHeader', 'ExpenseReport') and status = 'approved'
 ),
 
 last_steps as (
     select
         key,
-        max(approved_at) as approved_at
+        max(approval_date) as approved_at
     from steps
     group by key
 ),
@@ -69,22 +68,6 @@ seen as (
     group by expense_report_id
 ),
 
-settled as (
-    select
-        document_key as key,
-        sum(amount) as shown
-    from document_entries
-    group by document_key
-),
-
-lined as (
-    select
-        document_key as key,
-        sum(amount) filter (where is_successful) as completed
-    from payment_lines
-    group by document_key
-),
-
 entities as (
     select
         expense_report_id,
@@ -95,6 +78,7 @@ entities as (
 
 plain as (
     select
+        'invoice' as kind,
         'invoice:' || id as key,
         id,
         instance,
@@ -119,6 +103,7 @@ plain as (
     from invoices
     union all
     select
+        'expense_report' as kind,
         'expense_report:' || expense_reports.id as key,
         expense_reports.id,
         expense_reports.instance,
@@ -145,15 +130,46 @@ plain as (
     left join entities on expense_reports.id = entities.expense_report_id
 ),
 
+partly_due as (
+    select key
+    from plain
+    where due > 0 and due < total
+),
+
+settled as (
+    select
+        document_entries.document_key as key,
+        sum(document_entries.amount) as shown
+    from document_entries
+    inner join partly_due on document_entries.document_key = partly_due.key
+    group by document_entries.document_key
+),
+
+lined as (
+    select
+        payment_lines.document_key as key,
+        sum(payment_lines.amount) filter (where payment_lines.is_successful) as completed
+    from payment_lines
+    inner join partly_due on payment_lines.document_key = partly_due.key
+    group by payment_lines.document_key
+),
+
+channels as (
+    select
+        instance,
+        kind,
+        bool_or(coalesce(payment_channel, '') <> '') as are_named
+    from plain
+    group by instance, kind
+),
+
 dated as (
     select
         plain.*,
         settled.shown,
         lined.completed,
         seen.held_at,
-        bool_or(coalesce(plain.payment_channel, '') <> '') over (
-            partition by plain.instance, split_part(plain.key, ':', 1)
-        ) as names_channels,
+        channels.are_named as names_channels,
         case
             when plain.is_approved then coalesce(last_steps.approved_at, seen.approved_at, plain.created_at)
             when (plain.is_held or plain.is_ended) and seen.approved_at is not null
@@ -163,6 +179,7 @@ dated as (
         case when plain.is_ended then seen.ended_at end as ended_at,
         case when plain.is_paid then seen.paid_at end as paid_at
     from plain
+    inner join channels on plain.instance = channels.instance and plain.kind = channels.kind
     left join last_steps on plain.key = last_steps.key
     left join seen on plain.key = seen.key
     left join settled on plain.key = settled.key
@@ -203,6 +220,6 @@ select
         )
     ) as via_coupa_pay,
     dated.instance in (select invoice_payments.instance from invoice_payments)
-    and not starts_with(dated.key, 'expense_report:') as shows_payments
+    and dated.kind = 'invoice' as shows_payments
 from dated
 cross join engagement

@@ -4,7 +4,7 @@
 --   summed. kind: invoice, expense_report, other (orders and external payables, of which no approval is
 --   pulled; expense reports too where the instance shows none) or unnamed. amount: the money; discount and
 --   adjustment: what the payment says it settles beyond the money, the adjustment with the sign by which the
---   detail adds up. precedence: the order of release.
+--   detail adds up.
 
 with details as (
     select
@@ -85,10 +85,6 @@ select
     coalesce(
         lines.kind || ' ' || coalesce(lines.reference, split_part(lines.document_key, ':', -1)),
         'a document that it does not name'
-    ) as document_words,
-    row_number() over (
-        partition by lines.document_key, released_payments.is_failed
-        order by released_payments.released_at, released_payments.id
-    ) as precedence
+    ) as document_words
 from lines
 inner join released_payments on lines.payment_id = released_payments.id
