@@ -72,7 +72,7 @@ def judge_exit(
         weeks=pick_latest_revisions(week for week in judgements if week.week <= horizon),
         cycle=cycle,
         cycle_waived=any(is_in_force(waiver, today) for waiver in _list_whole_waivers(granted, CYCLE_CRITERION)),
-        action_items=sorted(action_items, key=lambda item: (item.source, item.id)),
+        action_items=sorted(action_items, key=repr),  # twins of one id included
         feeds=tuple(feeds),
         answers=sorted(answers, key=_order_answers),
         flows=sorted(flows, key=lambda flow: (flow.flow, flow.verdict, flow.documents)),

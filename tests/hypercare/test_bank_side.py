@@ -224,5 +224,7 @@ class TestUnexplained:
 
 def test_the_statements_of_records_are_typed(tmp_path: Path) -> None:
     with books(tmp_path, {"bank_statements": [wire.bank_statement("S1")], "payments": [], "invoices": []}) as opened:
-        found = opened.views.connection.execute("select covered_through, page from bank_statements").fetchall()
+        query = "select covered_through, page from bank_statements"
+        opened.views.load([query])
+        found = opened.views.connection.execute(query).fetchall()
     assert found == [(date(2026, 3, 31), 1)]

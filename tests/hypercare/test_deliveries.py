@@ -51,8 +51,10 @@ class Site:
     def state(self) -> dict[str, tuple[str, str]]:
         """Return status and total of each invoice, as the week's tables show them."""
         pulls = self.lake.typed_pulls("acme", ["invoices"])
+        query = "select id, status, total_with_taxes from invoices"
         with WeekViews(engagement(), CONTRACTS, pulls) as views:
-            rows = views.connection.execute("select id, status, total_with_taxes from invoices").fetchall()
+            views.load([query])
+            rows = views.connection.execute(query).fetchall()
         return {number: (status, str(total)) for number, status, total in rows}
 
 
