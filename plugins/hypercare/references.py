@@ -72,7 +72,9 @@ def pull_references(
         if any(manifest.run > pull for manifest in manifests):
             break
         round_pull = f"{pull}.r{number}"
-        wanted = _missing_keys(lake, own, manifests, pull)
+        # As if it were the first try: what a stopped one published in this round and later ones does not count yet.
+        before = [manifest for manifest in manifests if manifest.pull < round_pull]
+        wanted = _missing_keys(lake, own, before, pull)
         fed = {manifest.feed for manifest in manifests if manifest.pull == pull}
         skipped |= set(wanted) - fed
         for feed in sorted(set(wanted) & fed):

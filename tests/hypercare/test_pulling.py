@@ -477,6 +477,29 @@ def test_references_are_followed_until_nothing_is_missing(coupa: StandIn, lake: 
     assert coupa.requests_seen()["total"] == 0
 
 
+def test_stopped_between_rounds_of_references_it_goes_on_with_the_same_rounds(
+    coupa: StandIn, lake: Lake, tmp_path: Path
+) -> None:
+    put_referring_records(coupa)
+    contracts = {feed: CONTRACTS[feed] for feed in REFERRING}
+    pull_all(lake, coupa, PULLS[0])
+    coupa.forget_requests()
+    undisturbed = pull_references(lake, coupa.client(), contracts, PULLS[0])
+    total = coupa.requests_seen()["total"]
+    counted = Stop(0)
+    pull_all(counting_lake := Lake(str(tmp_path / "counting")), coupa, PULLS[0])
+    pull_references(counting_lake, coupa.client(), contracts, PULLS[0], check_lease=counted)
+    assert counted.checks >= 9
+    for at in range(1, counted.checks + 1):
+        stopped = Lake(str(tmp_path / f"stopped{at}"))
+        pull_all(stopped, coupa, PULLS[0])
+        coupa.forget_requests()
+        with pytest.raises(LeaseLostError):
+            pull_references(stopped, coupa.client(), contracts, PULLS[0], check_lease=Stop(at))
+        assert pull_references(stopped, coupa.client(), contracts, PULLS[0]) == undisturbed
+        assert coupa.requests_seen()["total"] == total
+
+
 def test_what_is_not_there_is_asked_again_only_when_referred_to_anew(coupa: StandIn, lake: Lake) -> None:
     put_referring_records(coupa)
     contracts = {feed: CONTRACTS[feed] for feed in REFERRING}
