@@ -116,8 +116,8 @@ class Engagement:
 
     @property
     def workbook_file(self) -> str:
-        """File name of the workbook that people fill; empty: none yet."""
-        return self.workbook or self.tracker
+        """File name of the workbook that people fill; empty: none yet, the tracker being no file either."""
+        return self.workbook or (self.tracker if self.tracker.lower().endswith(".xlsx") else "")
 
 
 class FeedState(StrEnum):

@@ -340,8 +340,9 @@ def test_what_a_form_explained_is_not_taken_back_by_a_workbook(desk: Desk):
     assert [e.words for e in read_explanations(desk.runtime.engine, desk.engagement.id).values()] == ["by form"]
 
 
-def test_an_engagement_without_a_workbook_is_left_alone(tmp_path: Path, ledger_url: str):
-    with opening_desk(tmp_path, ledger_url, tracker="") as desk:
+@pytest.mark.parametrize("tracker", ["", "jira:acme/HC", "https://acme.example.com/browse/HC"])
+def test_an_engagement_without_a_workbook_is_left_alone(tmp_path: Path, ledger_url: str, tracker: str):
+    with opening_desk(tmp_path, ledger_url, tracker=tracker) as desk:
         seal_all(desk)
         desk.run()
         assert latest_version(desk.runtime.engine, desk.engagement.id) is None
