@@ -25,7 +25,7 @@ from hypercare.adjustments import (
     WaiverRejected,
 )
 from hypercare.gate import judge_exit
-from hypercare.model import ActionItem, ExitState, FeedHealth, FeedState, Severity
+from hypercare.model import ActionItem, ExitState, FeedHealth, FeedState, ReadinessAnswer, Severity
 from hypercare.week_verdict import judge_week
 from hypercare.weeks import Week
 
@@ -35,6 +35,10 @@ AS_OF = after(WEEKS[-1], ENGAGEMENT)
 TODAY = date(2026, 2, 2)
 LATER = TODAY + timedelta(days=20)
 SOURCES = (FeedHealth("action_items", FeedState.VALID, True), FeedHealth("cases", FeedState.VALID, True))
+ANSWERS = (
+    ReadinessAnswer("exit_checklist", True, TODAY, "Ana", "EM"),
+    ReadinessAnswer("customer_ready", True, TODAY, "Ana", "EM", customer_contact="A. P. Lead"),
+)
 HIGH = ActionItem("1", "tracker", "Payment file rejected", Severity.HIGH, is_open=True)
 SAID = {"decided_on": TODAY, "decided_by": "Ana", "recorded_by": "Ana", "reason": "agreed with the customer"}
 BY_VERA = SAID | {"decided_by": "Vera", "recorded_by": "Vera"}
@@ -53,8 +57,8 @@ def make_standing(*adjustments: Adjustment, evidences=None, items=(), today=TODA
 
     def judge(engagement, terms):
         weeks = [judge_week(each, policy, as_of, engagement, waivers=terms.waivers) for each in evidences]
-        pauses = terms.list_pauses()
-        found = judge_exit(engagement, weeks, items, SOURCES, policy, as_of, waivers=terms.waivers, pauses=pauses)
+        told = {"waivers": terms.waivers, "pauses": terms.list_pauses(), "answers": ANSWERS}
+        found = judge_exit(engagement, weeks, items, SOURCES, policy, as_of, **told)
         return apply_terms(found, terms, today)
 
     held = adjust_engagement(ENGAGEMENT, read_terms(adjustments))

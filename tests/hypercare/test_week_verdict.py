@@ -437,7 +437,8 @@ def test_no_week_is_good_with_an_unknown_required_input(drawn, data):
     engagement, evidence = drawn
     if data.draw(st.booleans()):
         victim = data.draw(st.sampled_from(evidence.feeds))
-        state = data.draw(st.sampled_from([state for state in FeedState if state is not FeedState.VALID]))
+        known = {FeedState.VALID, FeedState.NOT_HELD}
+        state = data.draw(st.sampled_from([state for state in FeedState if state not in known]))
         feeds = tuple(replace(feed, state=state) if feed == victim else feed for feed in evidence.feeds)
         evidence = replace(evidence, feeds=feeds)
     else:
@@ -446,6 +447,16 @@ def test_no_week_is_good_with_an_unknown_required_input(drawn, data):
         unknown = (make_check(name, Verdict.UNKNOWN),) if data.draw(st.booleans()) else ()
         evidence = replace(evidence, checks=(*others, *unknown))
     assert judge(evidence, engagement).verdict is Verdict.UNKNOWN
+
+
+@given(evidences(), st.data())
+def test_what_a_source_cannot_hold_leaves_the_week_to_the_checks(drawn, data):
+    engagement, evidence = drawn
+    victim = data.draw(st.sampled_from(evidence.feeds))
+    held = tuple(replace(feed, state=FeedState.VALID) if feed == victim else feed for feed in evidence.feeds)
+    not_held = tuple(replace(feed, state=FeedState.NOT_HELD) if feed == victim else feed for feed in evidence.feeds)
+    verdicts = {judge(replace(evidence, feeds=feeds), engagement).verdict for feeds in (held, not_held)}
+    assert len(verdicts) == 1
 
 
 @given(evidences(), st.data())

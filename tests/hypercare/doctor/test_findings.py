@@ -129,6 +129,10 @@ def test_a_healthy_set_up_is_green_all_over() -> None:
         (without_role("finance contact"), Light.YELLOW, "people of Acme go-live", "who can sign off", ""),
         (
             without_role("partner PM", delivery=Delivery.PARTNER),
+            Light.RED, "people of Acme go-live", "nobody is partner PM: who answers", "",
+        ),
+        (
+            without_role("partner PM", delivery=Delivery.PARTNER, products=frozenset({"Invoicing"})),
             Light.YELLOW, "people of Acme go-live", "partner PM: who fills the exit checklist", "",
         ),
         (with_checklist(advisory=False), Light.RED, "people of Acme go-live", "nobody is EM: who answers", ""),

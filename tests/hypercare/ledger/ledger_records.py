@@ -125,6 +125,7 @@ def make_full_engagement(id_: str = "a0X000000000001", **changes: Any) -> Engage
         "holiday_calendar": "CH-ZH",
         "fiscal_calendar": "4-4-5",
         "tracker": "kaese.xlsx",
+        "tracker_writable": True,
         "workbook": "kaese-hypercare.xlsx",
         "openair_project": "P-77",
         "roles": {"EM": "005000000000001", "CVM": "005000000000002"},

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from hypercare.contracts import load_contracts
 from hypercare.lake import Lake
 from hypercare.ledger.faults import Fault, open_faults
+from hypercare.ledger.leases import take_lease
 from hypercare.ledger.proposals import KeptProposal, read_proposals
 from hypercare.ledger.pulls import record_pull, record_validation
 from hypercare.ledger.roster import record_engagements
@@ -49,7 +50,8 @@ class Installation:
             with self.runtime.engine.begin() as connection:
                 record_pull(connection, record_of(manifest))
             state = (states or {}).get(feed, FeedState.VALID)
-            record_validation(self.runtime.engine, (feed, "acme", pull_id(as_of)), state, "", (), "")
+            lease = take_lease(self.runtime.engine, "validate:acme")
+            record_validation(self.runtime.engine, (feed, "acme", pull_id(as_of)), state, "", (), "", lease)
 
     def propose(self, as_of: datetime) -> int:
         return propose_issues(self.runtime, as_of)
