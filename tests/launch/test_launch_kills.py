@@ -247,7 +247,7 @@ def test_a_first_try_that_outlives_its_worker_is_refused_while_the_second_writes
         outliving[task] = psutil.Process(tries[task][0].wait_until_stopped())
         worker = outliving[task].parent()
         assert worker is not None
-        assert worker.cmdline()[0].startswith(WORKER)
+        assert " ".join(worker.cmdline()).startswith(WORKER)
         worker.kill()
     ends = {}
     for task in TASKS:
