@@ -46,8 +46,6 @@ __all__ = [
     "reconciliation_parameters",
 ]
 
-ERP_LEG_BUSINESS_DAYS = 1
-"""Until the policy names it: how long an export may take, so that a Sunday's payment does not fail its week."""
 NAMED_ROWS = 3
 """How many rows are named that keep a roll-forward from closing."""
 MOST_NOTES = 200
@@ -150,7 +148,7 @@ def reconciliation_parameters(policy: Policy, engagement: Engagement) -> dict[st
     return {
         "tolerance": numbers.tolerance,
         "late_after_business_days": numbers.late_after_business_days,
-        "erp_leg_business_days": ERP_LEG_BUSINESS_DAYS,
+        "erp_leg_business_days": numbers.erp_leg_business_days,
         "bank_match_business_days": numbers.bank_match_business_days,
         "payment_run_weekday": WEEKDAYS.index(run_days) + 1 if isinstance(run_days, str) else None,
         "payment_run_days_of_month": (

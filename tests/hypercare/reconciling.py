@@ -15,7 +15,7 @@ from typing import Any
 import records as wire
 
 from hypercare.model import CheckResult, Engagement, FeedHealth, ReconciliationException
-from hypercare.policy import load_policy
+from hypercare.policy import PolicyFile, load_policy
 from hypercare.reconciliation import Reconciliation, load_checks, reconcile_week, reconciliation_parameters
 from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
@@ -171,13 +171,14 @@ class Books:
     views: WeekViews
     who: Engagement
     as_of: datetime
+    policy: PolicyFile = POLICY
 
     def judge(self, week: str | Week, feeds: Sequence[FeedHealth] | None = None, only: str = "") -> Judged:
         """Reconcile the week that holds the day, as of the last pull or the week's end where that is later."""
         chosen = week_of(week) if isinstance(week, str) else week
         self.views.select_week(chosen, max(self.as_of, chosen.judgeable_from(self.who.time_zone)))
         health = wire.feed_health(self.who) if feeds is None else feeds
-        parameters = reconciliation_parameters(POLICY.for_engagement(self.who), self.who)
+        parameters = reconciliation_parameters(self.policy.for_engagement(self.who), self.who)
         checks = CHECKS if not only else replace(CHECKS, checks=tuple(c for c in CHECKS.checks if c.name == only))
         return Judged(reconcile_week(self.views, chosen, self.who, health, checks, parameters))
 
@@ -189,9 +190,10 @@ def books(
     *later: wire.Records,
     who: Engagement | None = None,
     as_of: str = "3-16",
+    policy: PolicyFile = POLICY,
 ) -> Iterator[Books]:
     """Open the records of one pull, and of later ones, as they stand on the day of the last."""
     engagement = who or wire.engagement()
     instant = datetime.combine(day(as_of), datetime.min.time(), UTC) + timedelta(hours=12)
     with wire.open_views(engagement, records, folder, later=later, observed_at=instant) as views:
-        yield Books(views, engagement, instant)
+        yield Books(views, engagement, instant, policy)

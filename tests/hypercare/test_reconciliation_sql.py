@@ -6,13 +6,14 @@ the 10th by ACH (three business days: Friday the 13th) and completes on Wednesda
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import records as wire
-from reconciling import at, bill, books, day, entry, pay, report
+from reconciling import POLICY, at, bill, books, day, entry, pay, report
 
 from hypercare.model import Cadence, ErpLeg, Verdict
 
@@ -564,6 +565,22 @@ class TestErpLeg:
         assert weeks["3-13"].rows(self.CHECK) == 0
         assert weeks["3-16"].offending(self.CHECK) == {
             "payment:acme/1": "payment acme/1 of 100.00 USD, completed 2026-03-13, is not marked exported"
+        }
+
+    def test_how_long_the_export_may_take_is_the_policys_to_say(self, tmp_path: Path) -> None:
+        who = wire.engagement()
+        override = {"engagements": {who.id: {"reconciliation": {"erp_leg_business_days": 4}}}, "segments": {}}
+        patient = replace(POLICY, document={**POLICY.document, "overrides": override})
+        outcomes = {}
+        for name, policy in {"as shipped": POLICY, "overridden": patient}.items():
+            (tmp_path / name).mkdir()
+            records = {"payments": [pay(1, exported=False)]}
+            with books(tmp_path / name, records, as_of="3-23", who=who, policy=policy) as open_books:
+                judged = [open_books.judge(week) for week in ("3-11", "3-17")]
+            outcomes[name] = [(week.rows(self.CHECK), list(week.offending(self.CHECK))) for week in judged]
+        assert outcomes == {
+            "as shipped": [(1, ["payment:acme/1"]), (0, [])],
+            "overridden": [(0, []), (1, ["payment:acme/1"])],
         }
 
     def test_an_invoice_that_was_voided_before_its_export_need_not_be(self, tmp_path: Path) -> None:
