@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class HypercareError(Exception):
     """Any fault of this product; its text names the customer or instance, the thing and what to do."""
@@ -48,3 +50,9 @@ class ConfigurationError(PermanentError):
 
 class LeaseLostError(PermanentError):
     """Another try has taken over this piece of work; what this one did is not published."""
+
+
+def say_faults(faults: Sequence[object], most: int = 10) -> str:
+    """Name the first few of the things that are wrong somewhere, and how many more there are."""
+    more = f"; and {len(faults) - most} more" if len(faults) > most else ""
+    return "; ".join(map(str, faults[:most])) + more

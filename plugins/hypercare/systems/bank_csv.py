@@ -17,8 +17,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hypercare.bank_entries import BankEntry, BankStatement, digest_of, drop_empty, mask_account
-from hypercare.errors import ContractError
-from hypercare.systems.camt053 import SHOWN_FAULTS, FileRead
+from hypercare.errors import ContractError, say_faults
+from hypercare.systems.camt053 import FileRead
 from hypercare.systems.camt053_elements import CURRENCY, MOST_DECIMALS, MOST_DIGITS, signed
 from hypercare.systems.mapping_file import read_mapping
 
@@ -147,9 +147,7 @@ def read_bank_csv(content: bytes, file: str, digest: str, layout: CsvLayout) -> 
     faults: list[str] = []
     read = list(_read_rows(rows, header, places, layout, faults))
     if faults or not read:
-        more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        said = "; ".join(faults[:SHOWN_FAULTS]) or "it holds no entry"
-        msg = f"{file}: {said}{more}. Correct the file, or its layout in bank_csv.yaml"
+        msg = f"{file}: {say_faults(faults) or 'it holds no entry'}. Correct the file, or its layout in bank_csv.yaml"
         raise ContractError(msg)
     entries = _name_entries(read, file, digest)
     return FileRead(tuple(_gather_statements(entries, file, digest)), tuple(entries))

@@ -16,7 +16,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hypercare.bank_entries import BOOKED, BankEntry, BankStatement, digest_of, mask_account
-from hypercare.errors import ContractError
+from hypercare.errors import ContractError, say_faults
 from hypercare.systems.camt053_elements import (
     ElementFaultError,
     parse_day,
@@ -28,7 +28,6 @@ from hypercare.systems.camt053_elements import (
 )
 from hypercare.systems.camt053_entries import StatementContext, read_entries
 
-SHOWN_FAULTS = 10
 NAMESPACE = re.compile(r"camt\.053\.001\.\d\d$")
 OTHER_MESSAGES = {
     "BkToCstmrAcctRpt": "a camt.052, an intraday report whose entries may still change",
@@ -79,8 +78,7 @@ def read_camt053(content: bytes, file: str, digest: str) -> FileRead:
     if not statements and not faults:
         faults.append("it holds no statement (Stmt)")
     if faults:
-        more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        msg = f"{file}: {'; '.join(faults[:SHOWN_FAULTS])}{more}. Ask the bank for the file anew"
+        msg = f"{file}: {say_faults(faults)}. Ask the bank for the file anew"
         raise ContractError(msg)
     return FileRead(tuple(statements), tuple(entries), tuple(warnings))
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypercare.errors import ContractError, TransientError
+from hypercare.errors import ContractError, TransientError, say_faults
 from hypercare.settings import Settings
 from hypercare.systems.connections import read_connection
 from hypercare.systems.http import RequestPolicy
@@ -21,7 +21,6 @@ from hypercare.systems.jira_mapping import JiraMapping, match_fields
 from hypercare.systems.jira_rest import JiraClient, quote_jql, read_jira_connection
 from hypercare.systems.tracker_mapping import normalise
 
-SHOWN_FAULTS = 10
 DONE = "done"
 """The key of the status category that ends an issue; names are translated, keys are not."""
 
@@ -158,6 +157,5 @@ def _write_object(value: Mapping[str, Any]) -> str | None:
 
 def _refuse(what: str, faults: Sequence[str]) -> None:
     if faults:
-        more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        msg = f"{what}: {'; '.join(faults[:SHOWN_FAULTS])}{more}"
+        msg = f"{what}: {say_faults(faults)}"
         raise ContractError(msg)

@@ -6,7 +6,7 @@ Nothing is guessed: what does not fit is a fault that names its cell, says what 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -226,12 +226,6 @@ def write_text(value: Any) -> str:  # noqa: ANN401 - a cell holds anything
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(sep=" ")
     return str(value).strip()
-
-
-def say_faults(faults: Sequence[CellFault], most: int) -> str:
-    """Name the first few faults, and how many more there are."""
-    more = f"; and {len(faults) - most} more" if len(faults) > most else ""
-    return "; ".join(map(str, faults[:most])) + more
 
 
 def _header_of(cell: Cell) -> str:

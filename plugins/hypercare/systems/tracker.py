@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypercare.errors import ContractError
+from hypercare.errors import ContractError, say_faults
 from hypercare.systems.sheet_form import normalise
 from hypercare.systems.sheet_reading import (
     CellFault,
@@ -22,15 +22,12 @@ from hypercare.systems.sheet_reading import (
     list_merged_faults,
     read_header,
     read_rows,
-    say_faults,
 )
 from hypercare.systems.tracker_mapping import TrackerMapping, load_tracker_mapping
 from hypercare.systems.workbook import Cell, Sheet, WorkbookLimits, open_workbook
 from hypercare.systems.workbook_files import fetch_workbook
 
 __all__ = ["TrackerMapping", "TrackerRead", "load_tracker_mapping", "read_tracker"]
-
-SHOWN_FAULTS = 10
 
 
 @dataclass(frozen=True)
@@ -113,5 +110,5 @@ def _check_identity(row: SheetRow, header: Header, seen: dict[str, str]) -> list
 
 def _refuse(place: str, faults: Sequence[CellFault]) -> None:
     if faults:
-        msg = f"{place}: {say_faults(faults, SHOWN_FAULTS)}"
+        msg = f"{place}: {say_faults(faults)}"
         raise ContractError(msg)
