@@ -7,19 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from hypercare.adjustment_effects import tell_effect
 from hypercare.adjustments import Kind, list_fields
+from hypercare.commands.console import console, open_migrated_runtime
 from hypercare.errors import ConfigurationError, HypercareError
 from hypercare.ledger.adjustments import Confirmation
-from hypercare.ledger.database import migrate
-from hypercare.runtime import Runtime, open_runtime
+from hypercare.runtime import Runtime
 
 LISTS = ("criteria", "risks")
 FIELDS = "; ".join(f"{kind}: {', '.join(list_fields(kind))}" for kind in Kind)
-
-console = Console()
 
 
 def adjust(
@@ -34,8 +31,7 @@ def adjust(
     """Show what an adjustment changes for weeks, cycle and gate; record it where --confirmed-by names who confirmed."""
     try:
         form = {**_read_entries(entries), "engagement": engagement, "kind": kind.value, "as_of": as_of}
-        with open_runtime() as runtime:
-            migrate(runtime.engine.url.render_as_string(hide_password=False))
+        with open_migrated_runtime() as runtime:
             _adjust(runtime, form, requested_by or getpass.getuser(), "" if dry_run else confirmed_by)
     except HypercareError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)

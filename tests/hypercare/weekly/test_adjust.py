@@ -167,7 +167,7 @@ def test_whoever_asks_confirms_no_waiver(judged: Play) -> None:
 def test_the_command_line_shows_the_effect_and_records_only_what_was_confirmed(
     judged: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hypercare.commands.adjust.open_runtime", lambda: nullcontext(judged.runtime))
+    monkeypatch.setattr("hypercare.commands.adjust.open_migrated_runtime", lambda: nullcontext(judged.runtime))
     runner = CliRunner()
     pause = [
         "adjust",
