@@ -16,10 +16,8 @@ import fsspec
 
 from hypercare.bank_entries import BankEntry, BankStatement
 from hypercare.errors import ConfigurationError, ContractError, HypercareError, ResourceMissingError, TransientError
-from hypercare.systems.bank_csv import BankCsvMapping, CsvLayout, load_bank_csv_mapping, read_bank_csv
+from hypercare.systems.bank_csv import BankCsvMapping, CsvLayout, read_bank_csv
 from hypercare.systems.camt053 import FileRead, read_camt053
-
-__all__ = ["BankCsvMapping", "BankRead", "load_bank_csv_mapping", "read_bank_folder"]
 
 MOST_BYTES = 50_000_000
 """Of one file; a statement of 20,000 payments takes about 30 MB."""

@@ -137,8 +137,7 @@ def open_drop_folder(
     `place` is a folder below `root_url`, or a path or URL of its own; `override` the file below `mappings` that says
     how this customer's columns differ, if they do; it can't take away `required` feeds.
 
-    Raises ConfigurationError for an address or mapping that can't be
-    used.
+    Raises ConfigurationError for an address or mapping that can't be used.
     """
     url = place if "://" in place or place.startswith("/") else f"{root_url.rstrip('/')}/{place}"
     try:

@@ -10,7 +10,8 @@ from hypercare.bank_entries import write_row
 from hypercare.errors import HypercareError, ResourceMissingError
 from hypercare.model import Engagement
 from hypercare.runtime import Runtime
-from hypercare.systems.bank_statement import BankRead, load_bank_csv_mapping, read_bank_folder
+from hypercare.systems.bank_csv import load_bank_csv_mapping
+from hypercare.systems.bank_statement import BankRead, read_bank_folder
 
 BANK_FEEDS = ("bank_statements", "bank_entries")
 log = logging.getLogger(__name__)

@@ -45,8 +45,7 @@ def find_drop_folder(
 
     Its connection `coupa_<instance>` says so in its extra: `drops`, a folder below the setting `drops_url` or a path or
     URL of its own, and where the customer's columns differ, `mapping`, a file in include/mappings, which can't take
-    away the `required` feeds. Raises
-    ConfigurationError where connection, address or mapping can't be used.
+    away the `required` feeds. Raises ConfigurationError where connection, address or mapping can't be used.
     """
     found = read_connection(f"{settings.coupa_connection_prefix}{instance}")
     place = str(found.extra.get("drops", "")).strip()

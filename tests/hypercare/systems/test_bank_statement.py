@@ -10,7 +10,8 @@ import fsspec
 import pytest
 
 from hypercare.errors import ConfigurationError, ContractError, ResourceMissingError, TransientError
-from hypercare.systems.bank_statement import BankRead, load_bank_csv_mapping, read_bank_folder
+from hypercare.systems.bank_csv import load_bank_csv_mapping
+from hypercare.systems.bank_statement import BankRead, read_bank_folder
 
 ROOT = Path(__file__).resolve().parents[3]
 MAPPING = load_bank_csv_mapping(ROOT / "include" / "mappings" / "bank_csv.yaml")
