@@ -10,6 +10,7 @@ Without statements both are there and empty. Payments by virtual card are the ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -19,46 +20,13 @@ from hypercare.bank_matching import match_payments
 from hypercare.bank_payments import BankMatching, BankPayment, BankState
 
 PAYMENTS = """
-with documents_paid as (
-    select payment_id, list(distinct source_transaction_reference order by source_transaction_reference) as documents
-    from payment_details
-    where source_transaction_reference is not null
-    group by payment_id
-)
-
-select
-    released_payments.id,
-    released_payments.amount,
-    released_payments.currency,
-    released_payments.released_on - 1 as earliest,
-    coalesce(
-        add_business_days(
-            released_payments.final_on, released_payments.business_days + $bank_match_business_days
-        ),
-        add_business_days(released_payments.deadline, $bank_match_business_days),
-        released_payments.deadline
-    ) as latest,
-    payments.pay_from_total as account_amount,
-    coalesce(payments.pay_from_currency_code, '') as account_currency,
-    list_filter(
-        [payments.payment_identifier, payments.external_ref_id, payments.digital_check_check_number],
-        lambda reference: reference is not null
-    ) as "references",
-    coalesce(documents_paid.documents, []) as documents,
-    coalesce(split_part(released_payments.payment_batch_id, '/', -1), '') as batch,
-    released_payments.is_failed,
-    coalesce(payments.pay_from_account_payment_option, '') as method,
-    released_payments.legal_entity
-from released_payments
-inner join payments on released_payments.id = payments.id
-left join documents_paid on released_payments.id = documents_paid.payment_id
-where coalesce(payments.pay_from_account_account_kind, '') <> 'virtual_card'
-order by released_payments.id
+select * exclude (own_references, payment_option), own_references as "references", payment_option as method
+from bank_payments order by id
 """
 ENTRIES = "select * from bank_entries"
 STATEMENTS = "select count(*) from bank_statements"
-BANK_QUERIES = (PAYMENTS, ENTRIES, STATEMENTS)
-"""What matching reads of an engagement's records."""
+BANK_QUERIES = (ENTRIES, STATEMENTS)
+"""What matching reads of an engagement's records beside the shared table `bank_payments`."""
 TABLES = """
 create or replace temp table bank_matches (
     payment_id varchar, state varchar, basis varchar, entries varchar, booked_on date, returned_on date, words varchar
@@ -70,25 +38,23 @@ create or replace temp table bank_unexplained (
 SHOWN_ENTRIES = 5
 
 
-def load_bank_matches(connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, Any]) -> None:
+def load_bank_matches(connection: duckdb.DuckDBPyConnection, tolerance: Decimal) -> None:
     """Match what the connection's tables hold and create `bank_matches` and `bank_unexplained` there.
 
-    `parameters`: of the checks' queries; `tolerance` and `bank_match_business_days` are used. Raises duckdb.Error where
-    a table is missing.
+    The shared tables of the checks must be there, else duckdb.Error. Amounts within `tolerance` are the same.
     """
     connection.execute(TABLES)
     if not connection.execute(STATEMENTS).fetchall()[0][0]:
         return
-    entries = {one.id: one for one in map(read_entry, _fetch(connection, ENTRIES, {}))}
-    days = {"bank_match_business_days": parameters["bank_match_business_days"]}
-    payments = [BankPayment(**_freeze(row)) for row in _fetch(connection, PAYMENTS, days)]
-    found = match_payments(payments, list(entries.values()), parameters["tolerance"])
+    entries = {one.id: one for one in map(read_entry, _fetch(connection, ENTRIES))}
+    payments = [BankPayment(**_freeze(row)) for row in _fetch(connection, PAYMENTS)]
+    found = match_payments(payments, list(entries.values()), tolerance)
     _insert(connection, "bank_matches", _list_matches(found, entries))
     _insert(connection, "bank_unexplained", _list_unexplained(found, entries))
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, parameters)
+def _fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -188,7 +188,7 @@ def reconcile_week(
     judged = [check.query for check in checks.checks if refusals[check.name] is None]
     views.load([*(table.query for table in checks.tables), *BANK_QUERIES, *judged])
     create_shared_tables(views, checks, parameters)
-    load_bank_matches(views.connection, parameters)
+    load_bank_matches(views.connection, parameters["tolerance"])
     main_currency = _find_main_currency(views)
     findings = _Findings()
     for check in checks.checks:
