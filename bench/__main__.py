@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 BENCHES = {"pull": "bench_pull", "metrics": "bench_metrics", "imports": "bench_imports"}
 
@@ -32,8 +31,7 @@ def main() -> None:
     failed = []
     for name in chosen or BENCHES:
         print(f"\n{name}", flush=True)
-        path = Path(__file__).with_name(f"{BENCHES[name]}.py")
-        if subprocess.run([sys.executable, str(path), *options], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", f"bench.{BENCHES[name]}", *options], check=False).returncode:
             failed.append(name)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

@@ -26,11 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "plugins"), str(ROOT)]
-
-from bench.metrics_data import OBSERVED_AT, WEEK, generate, load_engagement, plain  # noqa: E402 - after the path
-from bench.metrics_in_pandas import read_plainly, run_pandas  # noqa: E402
+from bench.metrics_data import OBSERVED_AT, ROOT, WEEK, generate, load_engagement, plain
+from bench.metrics_in_pandas import read_plainly, run_pandas
 
 METRICS = (
     "invoice_approval_time",
@@ -52,7 +49,8 @@ def run_sql(folder: Path, feeds, metrics, checks) -> dict:
     from hypercare.feed_tables import TypedPull
     from hypercare.metrics import load_metrics, measure_week
     from hypercare.model import FeedHealth, FeedState
-    from hypercare.reconciliation import CheckBook, load_checks, reconcile_week, reconciliation_parameters
+    from hypercare.reconciliation import reconcile_week, reconciliation_parameters
+    from hypercare.reconciliation_checks import CheckBook, load_checks
     from hypercare.week_views import WeekViews
     from hypercare.weekly.parameters import metric_parameters
     from hypercare.weeks import Week
@@ -124,7 +122,7 @@ WAYS = {
 
 
 def measure(folder: Path, rows: int, way: str) -> dict:
-    command = [sys.executable, __file__, "--way", way, "--folder", str(folder), "--rows", str(rows)]
+    command = [sys.executable, "-m", "bench.bench_metrics", "--way", way, "--folder", str(folder), "--rows", str(rows)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
 

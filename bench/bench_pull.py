@@ -30,7 +30,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "plugins"), str(ROOT)]
 PAGE = 50
 CURSOR = re.compile(rb"id%5Bgt%5D=(\d+)")
 BAD_EVERY = 1000
@@ -207,7 +206,7 @@ WAYS = {"download": download, "pull": pull, "dlt": load_with_dlt}
 
 def measure(way: str, port: str, instances: int, invoices: int) -> dict:
     arguments = ["--way", way, "--port", port, "--instances", str(instances), "--invoices", str(invoices)]
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE)
+    done = subprocess.run([sys.executable, "-m", "bench.bench_pull", *arguments], check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout.splitlines()[-1])
     expected = instances * invoices
     if found["rows"] != expected:
@@ -234,7 +233,9 @@ def main() -> None:
         print(json.dumps({**found, "cpu": cpu, "peak_mb": used.ru_maxrss / 1024}))
         return
     server = subprocess.Popen(
-        [sys.executable, __file__, "--serve", "--invoices", str(options.invoices)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench.bench_pull", "--serve", "--invoices", str(options.invoices)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         port = server.stdout.readline().strip()
