@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -69,13 +70,12 @@ def _holidays_of(country: str, year: int) -> frozenset[date]:
     if not country:
         return frozenset()
     name, _, subdivision = country.partition("-")
-    try:
-        if not ISO_COUNTRY.fullmatch(name):
-            raise NotImplementedError
-        return frozenset(holidays.country_holidays(name, subdiv=subdivision or None, years=year))
-    except NotImplementedError as error:
-        msg = f"holiday calendar {country!r} is not known: write an ISO country, or country-subdivision (US-CA)"
-        raise ConfigurationError(msg) from error
+    # NotImplementedError is how the library says that it does not know a country or subdivision.
+    with suppress(NotImplementedError):
+        if ISO_COUNTRY.fullmatch(name):
+            return frozenset(holidays.country_holidays(name, subdiv=subdivision or None, years=year))
+    msg = f"holiday calendar {country!r} is not known: write an ISO country, or country-subdivision (US-CA)"
+    raise ConfigurationError(msg)
 
 
 def holidays_between(country: str, first: date, last: date) -> frozenset[date]:
