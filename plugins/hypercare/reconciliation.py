@@ -29,22 +29,9 @@ from hypercare.model import (
     WeekFacts,
 )
 from hypercare.policy import Policy
-from hypercare.reconciliation_checks import Check, CheckBook, FeedNeed, load_checks
+from hypercare.reconciliation_checks import Check, CheckBook, FeedNeed
 from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
-
-__all__ = [
-    "CheckBook",
-    "CurrencyTotal",
-    "Note",
-    "Reconciliation",
-    "RollForward",
-    "create_shared_tables",
-    "create_table",
-    "load_checks",
-    "reconcile_week",
-    "reconciliation_parameters",
-]
 
 NAMED_ROWS = 3
 """How many rows are named that keep a roll-forward from closing."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from hypercare.errors import ContractError
 from hypercare.model import FeedHealth, Severity
-from hypercare.reconciliation import CheckBook, create_shared_tables, create_table
-from hypercare.reconciliation_checks import read_headed_query
+from hypercare.reconciliation import create_shared_tables, create_table
+from hypercare.reconciliation_checks import CheckBook, read_headed_query
 from hypercare.technical_issues import Failure
 from hypercare.week_views import WeekViews
 

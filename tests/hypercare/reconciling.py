@@ -16,7 +16,8 @@ import records as wire
 
 from hypercare.model import CheckResult, Engagement, FeedHealth, ReconciliationException
 from hypercare.policy import PolicyFile, load_policy
-from hypercare.reconciliation import Reconciliation, load_checks, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation import Reconciliation, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation_checks import load_checks
 from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
 

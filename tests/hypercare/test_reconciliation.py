@@ -15,8 +15,8 @@ from reconciling import CHECKS, POLICY, bill, books, day, entry, pay, report, we
 
 from hypercare.errors import ConfigurationError, ContractError
 from hypercare.model import Cadence, ErpLeg, FeedHealth, FeedState, Verdict
-from hypercare.reconciliation import CurrencyTotal, load_checks, reconcile_week, reconciliation_parameters
-from hypercare.reconciliation_checks import FeedNeed
+from hypercare.reconciliation import CurrencyTotal, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation_checks import FeedNeed, load_checks
 
 FOLDER = wire.ROOT / "include" / "sql" / "reconciliation"
 BANK = ("bank_side", "bank_unexplained")

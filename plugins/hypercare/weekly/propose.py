@@ -24,7 +24,8 @@ from hypercare.ledger.proposals import (
 )
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement
-from hypercare.reconciliation import load_checks, reconciliation_parameters
+from hypercare.reconciliation import reconciliation_parameters
+from hypercare.reconciliation_checks import load_checks
 from hypercare.runtime import Runtime
 from hypercare.systems.jira_issues import IssueDraft, IssueReference, JiraIssues
 from hypercare.technical_failures import find_failures, load_failure_kinds, select_judged

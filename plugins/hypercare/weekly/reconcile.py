@@ -22,13 +22,8 @@ from hypercare.ledger.evidence import (
 )
 from hypercare.ledger.faults import Fault
 from hypercare.model import ExceptionState, Verdict, WeekEvidence, WeekJudgement
-from hypercare.reconciliation import (
-    CheckBook,
-    Reconciliation,
-    load_checks,
-    reconcile_week,
-    reconciliation_parameters,
-)
+from hypercare.reconciliation import Reconciliation, reconcile_week, reconciliation_parameters
+from hypercare.reconciliation_checks import CheckBook, load_checks
 from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.week_views import WeekViews
