@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox.coupa.faults import BEFORE, EMPTY, OAUTH, PAGE, ROWS, STORED, WIRE, Fault, change_rows, spoil_rows
+from sandbox.coupa.faults import BEFORE, EMPTY, PAGE, ROWS, STORED, WIRE, Fault, change_rows, spoil_rows
 from sandbox.coupa.oauth import TokenRefusedError
 from sandbox.coupa.projection import BadRequestError, projector
 from sandbox.coupa.query import parse_list_query, select_rows
 from sandbox.coupa.rendering import JSON_TYPE, NO_MATCH, XML_TYPE, render_list, render_record
 from sandbox.coupa.schema import RESOURCES, Resource, find_resource
 from sandbox.coupa.wire import Answer, RefusedError, Request, html_page, refusal
+from sandbox.striking import OAUTH
 
 if TYPE_CHECKING:
     from sandbox.coupa.oauth import Token

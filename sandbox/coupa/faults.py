@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.coupa.projection import hyphenated
+from sandbox.striking import EVERYTHING, StrikingFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sandbox.world import Instance
 
 Body = dict[str, Any]
-OAUTH = "oauth"
 BEFORE = frozenset({"status", "slow", "token_not_ready"})
 STORED = frozenset({"rows_changed"})
 ROWS = frozenset({"wrong_type", "missing_field", "extra_field"})
@@ -28,12 +28,9 @@ KINDS = BEFORE | STORED | ROWS | PAGE | EMPTY | WIRE
 
 
 @dataclass
-class Fault:
-    """One fault.
+class Fault(StrikingFault):
+    """One fault of an instance. `resource`: a path such as `coupa_pay/payments`.
 
-    `resource`: a path such as `coupa_pay/payments`, `*` for every API resource, or `oauth`.
-    `times`: how many requests it strikes, None until cleared; `after`: matching requests that pass first.
-    `begins`, `ends`: the window of the instance's clock (UTC) in which it exists, end excluded.
     `options` by kind: status {status, retry_after, html}; slow {seconds}; token_not_ready {seconds, requests};
     wrong_type and extra_field {field, value, ids}; missing_field {field, ids}, `field` a dotted path through objects
     and lists; rows_changed {put: [bodies], touch: [ids], set: {attribute: value}, delete: [ids]}.
@@ -41,30 +38,7 @@ class Fault:
 
     id: str
     kind: str
-    resource: str = "*"
-    times: int | None = None
-    after: int = 0
-    begins: datetime | None = None
-    ends: datetime | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    passed: int = 0
-    struck: int = 0
-
-    def concerns(self, resource: str, now: datetime) -> bool:
-        """Tell whether a request for `resource` at the instance's clock `now` falls under it."""
-        if self.resource != resource and (self.resource != "*" or resource == OAUTH):
-            return False
-        return (self.begins is None or now >= self.begins) and (self.ends is None or now < self.ends)
-
-    def strike(self) -> bool:
-        """Count one matching request and tell whether the fault strikes it."""
-        if self.times is not None and self.struck >= self.times:
-            return False
-        if self.passed < self.after:
-            self.passed += 1
-            return False
-        self.struck += 1
-        return True
 
 
 class FaultBoard:
@@ -93,7 +67,7 @@ class FaultBoard:
         fault = Fault(
             id=f"fault-{next(self._numbers)}",
             kind=kind,
-            resource=options.pop("resource", "*"),
+            resource=options.pop("resource", EVERYTHING),
             times=options.pop("times", None),
             after=options.pop("after", 0),
             begins=read_moment(options.pop("from", None)),

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.jira.errors import ApiError
-from sandbox.jira.faults import EVERYTHING, Fault, answer_json
+from sandbox.jira.faults import Fault, answer_json
 from sandbox.jira.site import Site
+from sandbox.striking import EVERYTHING
 
 if TYPE_CHECKING:
     from sandbox.jira.app import SharedState
@@ -70,7 +71,7 @@ class _Admin:
 
     async def list_faults(self, _request: Request) -> Response:
         """GET faults: each with how often it struck."""
-        found = self._shared.faults.faults.items()
+        found = self._shared.faults.list_faults().items()
         return answer_json(
             [{"id": name, "kind": f.kind, "resource": f.resource, "struck": f.struck} for name, f in found]
         )
@@ -82,7 +83,7 @@ class _Admin:
 
     async def clear_faults(self, _request: Request) -> Response:
         """DELETE faults: forget all."""
-        self._shared.faults.faults.clear()
+        self._shared.faults.clear()
         return answer_json({})
 
     async def set_lag(self, request: Request) -> Response:

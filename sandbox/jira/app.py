@@ -25,8 +25,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.jira.admin import create_admin_routes
 from sandbox.jira.api import create_api
-from sandbox.jira.faults import INSTEAD, Fault, FaultPlan, answer_instead, answer_json, answer_too_many
+from sandbox.jira.faults import INSTEAD, Fault, answer_instead, answer_json, answer_too_many
 from sandbox.jira.site import Site
+from sandbox.striking import FaultPlan
 
 TOKEN_LIFETIME = 3600
 NAMES = {"jql": "search", "approximate-count": "count"}
@@ -49,7 +50,7 @@ class SiteHost:
         path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
         resource = name_resource(path)
         self._shared.requests[f"{scope['method']} {resource}"] += 1
-        fault = self._shared.faults.find(resource)
+        fault = self._shared.faults.find_fault(resource, self._site.now())
         if fault is not None and fault.kind == "reset":
             await _break_connection(send)
             return
@@ -120,7 +121,7 @@ class SharedState:
     """What a site's two hosts share: faults, tokens, counters."""
 
     def __init__(self) -> None:
-        self.faults = FaultPlan()
+        self.faults: FaultPlan[Fault] = FaultPlan()
         self.tokens: set[str] = set()
         self.requests: Counter[str] = Counter()
         self._recent: dict[str, list[float]] = {}

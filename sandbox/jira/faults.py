@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,8 @@ import orjson
 from starlette.responses import HTMLResponse, Response
 
 from sandbox.jira.errors import ApiError, api_removed
+from sandbox.striking import StrikingFault
 
-EVERYTHING = "*"
 INSTEAD = frozenset({"401", "403", "404", "410", "429", "429_silent", "500", "503", "html"})
 """Kinds that answer instead of serving; `429_silent` comes without Retry-After, `html` is a page with status 200."""
 BESIDE = frozenset(
@@ -22,55 +21,20 @@ PAGE = "<html><head><title>Atlassian</title></head><body>We are working on it.</
 
 
 @dataclass
-class Fault:
-    """One fault: of the requests that it concerns it lets `after` pass, then strikes `times` (None: until cleared).
+class Fault(StrikingFault):
+    """One fault of a site.
 
-    `resource`: myself, field, project, search, count, issue, transitions, comment, properties, oauth; `*` is all but
-    the last. `seconds`: of a wait asked for, or of a `slow` answer.
+    `resource`: myself, field, project, search, count, issue, transitions, comment, properties, oauth. `seconds`: of a
+    wait asked for, or of a `slow` answer.
     """
 
     kind: str
-    resource: str = EVERYTHING
-    times: int | None = None
-    after: int = 0
     seconds: float = 1.0
-    passed: int = 0
-    struck: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in INSTEAD | BESIDE:
             message = f"kind must be one of {', '.join(sorted(INSTEAD | BESIDE))}, not {self.kind!r}"
             raise ValueError(message)
-
-    def strikes(self, resource: str) -> bool:
-        """Count a request that it concerns, and tell whether it is struck."""
-        if self.resource != resource and (self.resource != EVERYTHING or resource == "oauth"):
-            return False
-        if self.times is not None and self.struck >= self.times:
-            return False
-        if self.passed < self.after:
-            self.passed += 1
-            return False
-        self.struck += 1
-        return True
-
-
-class FaultPlan:
-    """The faults that are still to come; the first that strikes does."""
-
-    def __init__(self) -> None:
-        self.faults: dict[str, Fault] = {}
-        self._numbers = itertools.count(1)
-
-    def add(self, fault: Fault) -> str:
-        """Add a fault and return its id."""
-        fault_id = f"fault-{next(self._numbers)}"
-        self.faults[fault_id] = fault
-        return fault_id
-
-    def find(self, resource: str) -> Fault | None:
-        """Return the fault that strikes a request for this resource, counted."""
-        return next((fault for fault in list(self.faults.values()) if fault.strikes(resource)), None)
 
 
 def answer_instead(fault: Fault) -> Response:

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.salesforce.faults import EVERYTHING, KINDS, Fault
+from sandbox.salesforce.faults import KINDS, Fault
 from sandbox.salesforce.service import Service
+from sandbox.striking import EVERYTHING
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox.salesforce.faults import FaultPlan
+from sandbox.salesforce.faults import Fault
 from sandbox.salesforce.oauth import Sessions
 from sandbox.salesforce.queries import OpenResults
 from sandbox.salesforce.store import Org
 from sandbox.salesforce.traffic import Traffic
+from sandbox.striking import FaultPlan
 
 
 class Service:
@@ -15,6 +16,6 @@ class Service:
     def __init__(self, org: Org) -> None:
         self.org = org
         self.sessions = Sessions(org)
-        self.faults = FaultPlan()
+        self.faults: FaultPlan[Fault] = FaultPlan()
         self.traffic = Traffic()
         self.results = OpenResults()

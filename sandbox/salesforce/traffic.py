@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from sandbox.salesforce.faults import OAUTH
+from sandbox.striking import OAUTH
 
 LATEST = 1000
 

@@ -48,7 +48,7 @@ class StandIn:
         return SalesforceReader(self.client, mapping)
 
     def fault(self, kind: str, resource: str = "*", **options: Any) -> None:
-        self.service.faults.add(Fault(kind, resource, **options))
+        self.service.faults.add(Fault(kind, resource=resource, **options))
 
     def asked(self) -> Mapping[str, int]:
         """How many requests came, by method and resource."""
