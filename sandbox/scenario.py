@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,6 +51,27 @@ class Expectation:
     reason_contains: str
     weeks_by_run: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     reasons_by_run: Mapping[str, str] = field(default_factory=dict)
+    states_by_run: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What people decide about an engagement once a run has ended, and enter into the product's form for that.
+
+    `at` is when it is entered (aware UTC); `form` holds the form's other entries, `kind` among them. Who asks and who
+    confirms are users of the product. Of one engagement there is at most one decision after each run.
+    """
+
+    after_run: str
+    engagement: str
+    at: datetime
+    form: Mapping[str, Any]
+    asked_by: str
+    confirmed_by: str
+
+    def fill_form(self) -> dict[str, Any]:
+        """Return the whole form as JSON values."""
+        return {"engagement": self.engagement, "as_of": self.at.isoformat(), **self.form}
 
 
 @dataclass(frozen=True)
@@ -71,6 +93,7 @@ class Scenario:
     trackers: Sequence[Tracker]
     expected: Sequence[Expectation] = ()
     faults: Sequence[TimedFault] = ()
+    decisions: Sequence[Decision] = ()
     jira_sites: Sequence[Site] = ()
     drops: Sequence[Drop] = ()
     """Instances that give no API to the product and drop files beside the tracker workbooks' folder instead."""
@@ -78,6 +101,14 @@ class Scenario:
     """Activities of an event log that no record stands for, and how often they came."""
     notes: Sequence[str] = ()
     """What somebody who looks at the outcome should know."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for decisions that would never be made, or not by themselves."""
+        places = Counter((decision.after_run, decision.engagement) for decision in self.decisions)
+        lost = {label for label, _ in places} - {run.label for run in self.runs}
+        if lost or any(count > 1 for count in places.values()):
+            message = f"decisions: one engagement has two after a run, or there is no run {sorted(lost)}"
+            raise ValueError(message)
 
     def describe(self, host: str, port: int, trackers_folder: Path) -> dict[str, Any]:
         """Return the answer of `GET /admin/scenario` as JSON values.
@@ -101,6 +132,7 @@ class Scenario:
                 *(_describe_site(site, host, port) for site in self.jira_sites),
             ],
             "trackers": str(trackers_folder),
+            "decisions": [_describe_decision(decision) for decision in self.decisions],
             "expected": [_describe_expectation(each) for each in self.expected],
             "skipped": dict(self.skipped),
             "notes": list(self.notes),
@@ -114,6 +146,16 @@ def _describe_run(run: Run) -> dict[str, Any]:
         "clock": run.as_of.isoformat(),
         "expected_state": run.expected_state,
         "expected_faults": list(run.expected_faults),
+    }
+
+
+def _describe_decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "after_run": decision.after_run,
+        "engagement": decision.engagement,
+        "form": decision.fill_form(),
+        "asked_by": decision.asked_by,
+        "confirmed_by": decision.confirmed_by,
     }
 
 
@@ -183,4 +225,5 @@ def _describe_expectation(each: Expectation) -> dict[str, Any]:
         "state": each.state,
         "reason_contains": each.reason_contains,
         "reasons_by_run": dict(each.reasons_by_run),
+        "states_by_run": dict(each.states_by_run),
     }

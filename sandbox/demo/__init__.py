@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.coupa.api import every_scope
 from sandbox.demo.action_items import write_tracker
+from sandbox.demo.adjusted import DECISIONS, change_org
 from sandbox.demo.books import Books
 from sandbox.demo.customers import CUSTOMERS, Customer
 from sandbox.demo.expectations import RUNS, list_expectations
@@ -54,15 +55,16 @@ def build_demo() -> Scenario:
     for books in shelves.values():
         books.timeline.play(ENDS_AT)
     org = Org("Sandbox", "hypercare-sandbox", "sandbox-secret")
-    fill_org(org)
+    change_org(org, fill_org(org))
     return Scenario(
-        title="Demo: five weeks of seventeen engagements, 2026-W10 to 2026-W14",
+        title=f"Demo: five weeks of {len(CUSTOMERS)} engagements, 2026-W10 to 2026-W14",
         world=world,
         org=org,
         runs=RUNS,
         trackers=[write_tracker(customer) for customer in CUSTOMERS],
         expected=list_expectations(),
         faults=list(_list_faults()),
+        decisions=DECISIONS,
     )
 
 

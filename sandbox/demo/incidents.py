@@ -114,11 +114,11 @@ def pay_in_parts(story: Story) -> None:
     _invoice_on(story, WEEK_TWO, Decimal("6000.00"), 14, split)
 
 
-def lose_export(story: Story) -> None:
-    """Let the ERP never take over one payment of the run of week three."""
+def lose_export(story: Story, monday: date = WEEK_THREE) -> None:
+    """Let the ERP never take over one payment of a week's run."""
 
     def lose(_at: datetime, day: date, payments: list[Payment]) -> None:
-        if WEEK_THREE <= day < WEEK_FOUR:
+        if monday <= day < monday + timedelta(days=7):
             payments[0].is_exported_later = False
 
     story.paying.after_drafting.append(lose)
@@ -170,6 +170,7 @@ INCIDENTS: Mapping[str, Callable[[Story], None]] = {
     "voided_invoice": void_invoice,
     "partial_payment": pay_in_parts,
     "not_exported": lose_export,
+    "not_exported_in_week_two": lambda story: lose_export(story, WEEK_TWO),
     "wrong_type": spoil_total,
     "cards": use_cards,
 }

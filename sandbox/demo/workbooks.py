@@ -11,6 +11,8 @@ from sandbox.trackers import FilledRow, FilledSheet
 CHECKED_AT = datetime(2026, 4, 6, 9, tzinfo=UTC)
 """The Monday from which the cycles that started in week two are complete."""
 TOO_EARLY = datetime(2026, 3, 27, 15, tzinfo=UTC)
+WANTS_OUT = datetime(2026, 3, 30, 9, tzinfo=UTC)
+"""When a customer says that it is ready to leave, whatever the rest of the checklist comes to."""
 
 PAY_ITEMS = {
     "CP-1": "Yes",
@@ -22,6 +24,7 @@ PAY_ITEMS = {
     "CP-7": "Yes",
 }
 READY_ITEM = "CR-1"
+LINE = "To be answered after the cycle is complete"
 HEADERS = ("Item", "Question", "Done", "Name", "Role", "Date", "Confirmed With", "Remarks")
 
 
@@ -33,11 +36,14 @@ def fill_sheets(customer: Customer) -> tuple[FilledSheet, ...]:
 
 
 def _fill_checklist(customer: Customer) -> FilledSheet:
+    if "customer_wants_out" in customer.stories:
+        rows = _answer(customer, WANTS_OUT)[-1:]
+        return FilledSheet("Exit checklist", LINE, HEADERS, tuple(rows))
     rows = []
     if customer.has_coupa_pay and "checked_too_early" in customer.stories:
         rows += _answer(customer, TOO_EARLY, until=CHECKED_AT)
     rows += _answer(customer, CHECKED_AT)
-    return FilledSheet("Exit checklist", "To be answered after the cycle is complete", HEADERS, tuple(rows))
+    return FilledSheet("Exit checklist", LINE, HEADERS, tuple(rows))
 
 
 def _answer(customer: Customer, at: datetime, until: datetime | None = None) -> list[FilledRow]:
