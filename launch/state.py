@@ -14,6 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OWN_FOLDER = ROOT / ".hypercare"
 USER = "ops"
+"""Who runs Airflow, and signs in here for all that needs no second person."""
+USERS = {USER: "admin", "vera": "user", "jonas": "user"}
+"""Users of the local Airflow with their roles; a waiver needs two who may confirm it beside the one who asks."""
 MARK = "hypercare-state"
 """A file that tells a state folder from any other."""
 PORTS_TRIED = 200
@@ -49,10 +52,14 @@ class State:
             raise RuntimeError(msg)
         shutil.rmtree(self.folder)
 
-    def password(self) -> str:
-        """Return the UI password of this state folder, made at its first use and readable by its owner only."""
+    def passwords(self) -> dict[str, str]:
+        """Return each user's password for the UI, made at their first use and readable by their owner only."""
         file = self.path("airflow", "passwords.json")
-        return str(json.loads(_read_or_write(file, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))[USER])
+        known = json.loads(file.read_text()) if file.exists() else {}
+        missing = {user: secrets.token_urlsafe(12) for user in USERS if user not in known}
+        if missing:
+            _write(file, json.dumps(known | missing))
+        return {user: (known | missing)[user] for user in USERS}
 
     def signing_key(self) -> str:
         """Return the key that signs Airflow's own tokens, made and kept like the password."""
@@ -60,14 +67,18 @@ class State:
 
 
 def _read_or_write(file: Path, make: Callable[[], str]) -> str:
-    """Return a secret file's text, written whole or not at all, so that a kill leaves no empty one."""
     if not file.exists():
-        unfinished = file.with_name(f"{file.name}.new")
-        unfinished.unlink(missing_ok=True)
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(make())
-        unfinished.replace(file)
+        _write(file, make())
     return file.read_text()
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a secret file whole or not at all, so that a kill leaves no empty one."""
+    unfinished = file.with_name(f"{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text)
+    unfinished.replace(file)
 
 
 def free_port(preferred: int) -> int:

@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 import requests
 
+from hypercare.adjustment_effects import tell_effect
+from hypercare.ledger.adjustments import Confirmation, record_confirmation
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
 from hypercare.verdicts import Standing, read_standings
+from hypercare.weekly.adjust import (
+    APPROVE,
+    find_effect,
+    judge_adjusted,
+    read_request,
+    record_confirmed,
+)
 from hypercare.weekly.answering import answer_workbooks
 from hypercare.weekly.discover import discover_work
 from hypercare.weekly.health import check_run
@@ -25,7 +34,8 @@ from hypercare.weekly.reconcile import reconcile_batch
 from hypercare.weekly.request import RunRequest
 from hypercare.weekly.validate import validate_feeds_of_batch
 from hypercare.weekly.workbooks import read_workbooks
-from sandbox.scenario import Scenario
+from launch.state import USERS
+from sandbox.scenario import Decision, Run, Scenario
 from sandbox.server import create_app
 from tests.sandbox.serving import serve
 
@@ -64,6 +74,22 @@ class Play:
         judge_all(self.runtime, request.as_of)
         answer_workbooks(self.runtime, request.as_of)
 
+    def decide(self, decision: Decision) -> None:
+        """Play one adjustment as the DAG's tasks do, from the form to the decisions that rest on it."""
+        request = read_request(self.runtime, decision.fill_form(), decision.at, decision.asked_by)
+        shown = tell_effect(request.adjustment, find_effect(self.runtime, request))
+        run = f"{decision.after_run} {decision.engagement}"
+        answer = Confirmation(APPROVE, decision.confirmed_by, decision.at, shown)
+        record_confirmation(self.runtime.engine, run, answer)
+        assert record_confirmed(self.runtime, request, run)
+        judge_adjusted(self.runtime, request)
+
+    def decide_after(self, run: Run) -> None:
+        """Play what people decide once a run has ended."""
+        for decision in self.scenario.decisions:
+            if decision.after_run == run.label:
+                self.decide(decision)
+
     def standings(self) -> dict[str, Standing]:
         """Return where every engagement stands, by name."""
         return {standing.engagement.name: standing for standing in read_standings(self.runtime.engine)}
@@ -92,6 +118,7 @@ def playing(
             coupa_requests_per_second=None,
             coupa_backoff_seconds=0.01,
             batches=2,
+            approvers=", ".join(USERS),
         )
         with open_runtime(chosen.model_copy(update=settings)) as runtime:
             yield Play(base_url, scenario, runtime)

@@ -14,8 +14,26 @@ from sandbox.demo import build_demo
 from tests.playing import Play, playing, unlimited
 
 
+def find_earlier_differences(play: Play, label: str) -> list[str]:
+    """Return where an engagement does not stand after a run as the world says that it must."""
+    standings = play.standings()
+    differences = []
+    for expected in play.scenario.expected:
+        standing = standings[expected.engagement]
+        verdicts = {str(line.week): line.verdict for line in standing.weeks}
+        found = {week: verdicts.get(week) for week in expected.weeks_by_run.get(label, {})}
+        words = " ".join((*standing.reasons, standing.cycle_reason))
+        for name, here, wanted in (
+            ("weeks", found, dict(expected.weeks_by_run.get(label, {}))),
+            ("state", standing.state, expected.states_by_run.get(label, standing.state)),
+            ("reasons", expected.reasons_by_run.get(label, "") in words or words, True),
+        ):
+            differences += [f"{label}, {expected.engagement}, {name}: {here}"] if here != wanted else []
+    return differences
+
+
 def play_all(play: Play) -> dict[str, str]:
-    """Play every run; return each one's words, empty where it was healthy."""
+    """Play every run, and what people decide after it; return each run's words, empty where it was healthy."""
     words = {}
     for run in play.scenario.runs:
         try:
@@ -23,6 +41,8 @@ def play_all(play: Play) -> dict[str, str]:
             words[run.label] = ""
         except UnhealthyRunError as error:
             words[run.label] = str(error)
+        assert find_earlier_differences(play, run.label) == []
+        play.decide_after(run)
     return words
 
 
