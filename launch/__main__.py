@@ -23,10 +23,11 @@ from hypercare.ledger.embedded import EmbeddedPostgres
 from hypercare.verdicts import read_standings
 from launch.airflow_api import AirflowApi
 from launch.components import Components
+from launch.decisions import ADJUST_DAG_ID
 from launch.environment import airflow_environment, write_connections
-from launch.outcome import find_differences, show_runs, show_standings
+from launch.outcome import find_differences, show_decisions, show_runs, show_standings
 from launch.play import DAG_ID, Sandbox, play_runs
-from launch.state import ROOT, USER, State, free_port
+from launch.state import ROOT, USER, USERS, State, free_port
 
 POOLS = {"coupa": (8, "calls to customers' Coupa instances"), "salesforce": (2, "calls to Salesforce")}
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -64,12 +65,15 @@ def play(
             "HYPERCARE_TRACKER_URL": str(trackers),
         }
         api = start_airflow(state, server, components, extra)
-        runs = play_runs(api, sandbox, components.find_dead, console)
+        people = sign_in(api, state)
+        runs, decisions = play_runs(people, sandbox, components.find_dead, console)
         standings = read_standings(open_engine(server.url("hypercare")))
         show_runs(console, runs)
+        show_decisions(console, decisions)
         show_standings(console, standings)
         differences = find_differences(sandbox.scenario.get("expected", []), standings)
         differences += [f"{run.label}: {run.state}, {run.words}" for run in runs if not run.is_as_expected]
+        differences += [f"{each.label}: {each.state}, {each.words}" for each in decisions if not each.is_as_expected]
         for words in sandbox.scenario.get("notes", []):
             console.print(words)
         if differences:
@@ -167,18 +171,27 @@ def start_airflow(state: State, server: EmbeddedPostgres, components: Components
         raise RuntimeError(msg)
     for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
         components.start(name, ["airflow", name])
-    api = AirflowApi(f"http://127.0.0.1:{ports['api']}", USER, state.password())
+    api = AirflowApi(f"http://127.0.0.1:{ports['api']}", USER, state.passwords()[USER])
     api.wait_until_up(components.find_dead)
     for pool, (slots, description) in POOLS.items():
         api.set_pool(pool, slots, description)
-    api.wait_for_dag(DAG_ID, components.find_dead)
-    api.unpause(DAG_ID)
+    for dag_id in (DAG_ID, ADJUST_DAG_ID):
+        api.wait_for_dag(dag_id, components.find_dead)
+        api.unpause(dag_id)
     return api
+
+
+def sign_in(api: AirflowApi, state: State) -> dict[str, AirflowApi]:
+    """Return the API as each user has it, the one who runs Airflow first."""
+    passwords = state.passwords()
+    return {user: api if user == USER else AirflowApi(api.base_url, user, passwords[user]) for user in USERS}
 
 
 def wait_for_end(api: AirflowApi, state: State) -> None:
     """Say where the UI is, and stay until Ctrl-C."""
-    console.print(f"Airflow: {api.base_url}   user: {USER}   password: {state.password()}   (Ctrl-C ends everything)")
+    console.print(f"Airflow: {api.base_url}   (Ctrl-C ends everything)")
+    for user, password in state.passwords().items():
+        console.print(f"  user: {user:6} password: {password}   {USERS[user]}")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

@@ -10,6 +10,8 @@ import requests
 
 TIMEOUT = 30
 FINAL = {"success", "failed"}
+DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
+"""How runs, and how tasks end."""
 
 
 class AirflowApi:
@@ -78,6 +80,14 @@ class AirflowApi:
         tasks: list[dict[str, Any]] = self._get(path)["task_instances"]
         return tasks
 
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer what a task asks; where somebody has answered meanwhile, that stands.
+
+        Raises RuntimeError where this user may not.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._send("PATCH", path, {"chosen_options": [option]}, repeated_ok=True)
+
     def _is_healthy(self) -> bool:
         try:
             answer = self._session.get(f"{self.base_url}/api/v2/monitor/health", timeout=5)
@@ -93,17 +103,28 @@ class AirflowApi:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def _get(self, path: str, *, missing_ok: bool = False) -> Any:  # noqa: ANN401 - JSON
-        answer = self._session.get(self.base_url + path, timeout=TIMEOUT)
-        if answer.status_code == 401:
-            self._log_in()
-            answer = self._session.get(self.base_url + path, timeout=TIMEOUT)
+        answer = self._request("GET", path)
         if missing_ok and answer.status_code == 404:
             return None
         answer.raise_for_status()
         return answer.json()
 
-    def _send(self, method: str, path: str, body: dict[str, Any]) -> None:
-        answer = self._session.request(method, self.base_url + path, json=body, timeout=TIMEOUT)
-        if not answer.ok:
+    def _send(self, method: str, path: str, body: dict[str, Any], *, repeated_ok: bool = False) -> None:
+        answer = self._request(method, path, body)
+        if not answer.ok and not (repeated_ok and answer.status_code == 409):
             msg = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
             raise RuntimeError(msg)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        """Send a request, after logging in where that was not done yet or has expired."""
+        answer = self._session.request(method, self.base_url + path, json=body, timeout=TIMEOUT)
+        if answer.status_code == 401:
+            self._log_in()
+            answer = self._session.request(method, self.base_url + path, json=body, timeout=TIMEOUT)
+        return answer
+
+
+def read_failure(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    """Name the tasks of a run that failed."""
+    failed = [task["task_display_name"] for task in api.read_tasks(dag_id, run_id) if task["state"] == "failed"]
+    return "failed: " + ", ".join(sorted(set(failed)))

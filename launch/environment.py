@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from launch.state import ROOT, USER, State
+from launch.state import ROOT, USERS, State
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 """What is taken over from the caller besides AIRFLOW_CONN_…, AIRFLOW__… and HYPERCARE_… ."""
@@ -23,7 +23,7 @@ def airflow_environment(
     home = state.path("home")
     home.mkdir(exist_ok=True)
     # Airflow makes one of its own where it finds none.
-    state.password()
+    state.passwords()
     kept = {name: value for name, value in os.environ.items() if name in KEPT or _is_ours(name)}
     api = f"http://127.0.0.1:{ports['api']}"
     defaults = {
@@ -32,7 +32,7 @@ def airflow_environment(
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.path("airflow", "passwords.json")),
         "API__WORKERS": "1",
         "API_AUTH__JWT_SECRET": state.signing_key(),
@@ -54,7 +54,7 @@ def airflow_environment(
     }
     return (
         {f"AIRFLOW__{name}": value for name, value in defaults.items()}
-        | {"HYPERCARE_APPROVERS": USER}
+        | {"HYPERCARE_APPROVERS": ", ".join(USERS)}
         | kept
         | {f"AIRFLOW__{name}": value for name, value in addresses.items()}
         | {

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from hypercare.verdicts import Standing
+from hypercare.verdicts import Standing, WeekLine
+from launch.decisions import PlayedDecision
 from launch.play import PlayedRun
 
 COLOURS = {
@@ -26,8 +27,20 @@ def show_runs(console: Console, runs: list[PlayedRun]) -> None:
     for name in ("run", "state", "must be", ""):
         table.add_column(name)
     for run in runs:
-        mark = "[green]as it must[/]" if run.is_as_expected else "[red]NOT as it must[/]"
-        table.add_row(run.label, run.state, run.expected, mark)
+        table.add_row(run.label, run.state, run.expected, _mark(as_expected=run.is_as_expected))
+    console.print(table)
+
+
+def show_decisions(console: Console, decisions: list[PlayedDecision]) -> None:
+    """Print what people decided between the runs, and who."""
+    if not decisions:
+        return
+    table = Table(title="Decisions", title_justify="left")
+    for name in ("after", "decision", "asked by", "confirmed by", "state", ""):
+        table.add_column(name)
+    for each in decisions:
+        mark = _mark(as_expected=each.is_as_expected)
+        table.add_row(each.after_run, each.label, each.asked_by, each.confirmed_by, each.state, mark)
     console.print(table)
 
 
@@ -42,17 +55,19 @@ def show_standings(console: Console, standings: list[Standing]) -> None:
         table.add_column(name, no_wrap=True)
     table.add_column("first reason", overflow="fold", ratio=1)
     for standing in standings:
-        verdicts = {line.week: line.verdict for line in standing.weeks}
+        verdicts = {line.week: _show_week(line, standing) for line in standing.weeks}
         reason = standing.reasons[0] if standing.reasons else "not judged"
         table.add_row(
             standing.engagement.name,
-            *(_coloured(verdicts.get(week, "-")) for week in weeks),
+            *(verdicts.get(week, "-") for week in weeks),
             _coloured(standing.cycle),
             standing.state,
             reason,
         )
     console.print(table)
     complete = sum(standing.cycle == "PASS" for standing in standings)
+    if any(_is_set_apart(line, standing) for standing in standings for line in standing.weeks):
+        console.print("In brackets: a week that was paused, or lies before the go-live.")
     console.print(f"{complete} of {len(standings)} engagements have completed a reconciliation cycle.")
 
 
@@ -81,6 +96,20 @@ def find_differences(expected: list[dict[str, Any]], standings: list[Standing]) 
         if wanted and wanted not in " ".join((*standing.reasons, standing.cycle_reason)):
             differences.append(f"{entry['engagement']}: no reason contains {wanted!r}")
     return differences
+
+
+def _show_week(line: WeekLine, standing: Standing) -> str:
+    shown = _coloured(line.verdict)
+    return f"({shown})" if _is_set_apart(line, standing) else shown
+
+
+def _is_set_apart(line: WeekLine, standing: Standing) -> bool:
+    """Return whether a verdict alone would mislead: the cycle looks at the week otherwise, or not at all."""
+    return line.paused or line.week.monday < standing.engagement.go_live
+
+
+def _mark(*, as_expected: bool) -> str:
+    return "[green]as it must[/]" if as_expected else "[red]NOT as it must[/]"
 
 
 def _coloured(verdict: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,12 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from launch.airflow_api import FINAL, AirflowApi
+from launch.airflow_api import DONE, FINAL, AirflowApi, read_failure
+from launch.decisions import PlayedDecision, play_decisions
 
 DAG_ID = "hypercare_weekly"
 POLL_SECONDS = 0.5
 RUN_SECONDS = 900
-DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 @dataclass
@@ -63,9 +63,13 @@ class PlayedRun:
 
 
 def play_runs(
-    api: AirflowApi, sandbox: Sandbox, find_dead: Callable[[], str | None], console: Console
-) -> list[PlayedRun]:
-    """Play every run of the scenario that has not been played yet, in order."""
+    people: Mapping[str, AirflowApi], sandbox: Sandbox, find_dead: Callable[[], str | None], console: Console
+) -> tuple[list[PlayedRun], list[PlayedDecision]]:
+    """Play every run that has not been played yet, in order, and after each what people decide then.
+
+    `people` are the API as each user signed in to it; the first starts the weekly runs.
+    """
+    api = next(iter(people.values()))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -73,20 +77,26 @@ def play_runs(
         TextColumn("{task.completed}/{task.total} tasks"),
         TimeElapsedColumn(),
     )
-    played = []
+    played: list[PlayedRun] = []
+    decided: list[PlayedDecision] = []
     with Progress(*columns, console=console) as progress:
         for run in sandbox.scenario["runs"]:
             bar = progress.add_task(f"{run['label']}: waiting", total=None)
             state = _play_run(
                 api, sandbox, run, find_dead, lambda done, total, b=bar: progress.update(b, completed=done, total=total)
             )
-            words = "" if state == "success" else _read_failure(api, _run_id(run))
+            words = "" if state == "success" else read_failure(api, DAG_ID, _run_id(run))
             progress.update(bar, description=f"{run['label']}: {state}")
             progress.stop_task(bar)
             played.append(PlayedRun(run["label"], run["expected_state"], state, words))
+            told = [f"{run['label']}: {state}"]
+            decisions = [each for each in sandbox.scenario["decisions"] if each["after_run"] == run["label"]]
+            new = play_decisions(people, decisions, find_dead, progress)
+            told += [f"{run['label']}: {each.label}: {each.state}" for each in new]
+            decided += new
             if not console.is_terminal:
-                console.print(f"{run['label']}: {state}")
-    return played
+                console.print(*told, sep="\n")
+    return played, decided
 
 
 def _play_run(
@@ -118,9 +128,3 @@ def _play_run(
 
 def _run_id(run: dict[str, Any]) -> str:
     return f"play__{run['label']}"
-
-
-def _read_failure(api: AirflowApi, run_id: str) -> str:
-    """Name the tasks that failed."""
-    failed = [task["task_display_name"] for task in api.read_tasks(DAG_ID, run_id) if task["state"] == "failed"]
-    return "failed: " + ", ".join(sorted(set(failed)))

@@ -68,7 +68,7 @@ DECISIONS = (
     ),
     _decide(
         AFTER_TWO, TUESDAY_AFTER_TWO, XENIA, "go_live_moved", go_live=SECOND_GO_LIVE.isoformat(),
-        reason="weeks one and two were a pilot of one plant", decided_by="Ingrid Solberg", evidence="minutes of 12 March",
+        reason="weeks one and two were a pilot of one plant", decided_by="Ingrid Solberg", evidence="mail of 16 March",
     ),
     _decide(
         AFTER_TWO, TUESDAY_AFTER_TWO, ZINNIA, "waiver_asked", **WAIVED_WEEK, expires_on="2026-04-30",

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from sandbox.coupa import shapes
 from sandbox.scenario import Scenario
 from sandbox.server import create_app
 from tests.hypercare.weekly.few_customers import build_world, customer
+from tests.launch.local_airflow import running
 from tests.launch.stops import DONE, Try
 from tests.playing import playing
 from tests.sandbox.requests_seen import take_cursors
@@ -196,19 +196,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         }
         api = start_airflow(state, server, components, extra)
         yield Airflow(api, components, Sandbox(base_url), state, server.url("hypercare"), scenario, stops)
-
-
-@contextmanager
-def running(state: State) -> Iterator[tuple[EmbeddedPostgres, Components]]:
-    """Have a PostgreSQL up, and components that end with the block."""
-    server = EmbeddedPostgres(state.path("postgres"))
-    components = Components(state.path("components.json"), state.path("logs"), {})
-    server.start(["airflow", "hypercare"])
-    try:
-        yield server, components
-    finally:
-        components.stop()
-        server.stop()
 
 
 def assert_same(found: Outcome, expected: Outcome) -> None:

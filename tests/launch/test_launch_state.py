@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from launch.environment import airflow_environment, write_connections
-from launch.state import OWN_FOLDER, USER, State, free_port
+from launch.state import OWN_FOLDER, USERS, State, free_port
 
 PORTS = {"api": 18080, "worker_logs": 18793, "trigger_logs": 18794}
 METADATA = "postgresql+psycopg2://postgres:@/airflow?host=/tmp/x"
@@ -79,24 +79,35 @@ def test_removing_takes_only_a_folder_that_a_run_has_made(tmp_path: Path) -> Non
 
 
 def test_secrets_are_made_once_and_readable_by_their_owner_only(state: State) -> None:
-    password, key = state.password(), state.signing_key()
-    assert (State(state.folder).password(), State(state.folder).signing_key()) == (password, key)
-    assert len(password) >= 16
+    passwords, key = state.passwords(), state.signing_key()
+    assert (State(state.folder).passwords(), State(state.folder).signing_key()) == (passwords, key)
+    assert passwords.keys() == USERS.keys()
+    assert min(map(len, passwords.values())) >= 16
     # HMAC-SHA512 asks for 64 bytes.
     assert len(key) >= 64
     for name in ("passwords.json", "signing.key"):
         assert stat.S_IMODE((state.folder / "airflow" / name).stat().st_mode) == 0o600
-    assert json.loads((state.folder / "airflow" / "passwords.json").read_text()) == {USER: password}
+    assert json.loads((state.folder / "airflow" / "passwords.json").read_text()) == passwords
+
+
+def test_users_who_came_later_get_a_password_and_the_others_keep_theirs(state: State) -> None:
+    state.path("airflow", "passwords.json").write_text('{"ops": "kept", "of-an-older-release": "kept too"}')
+    passwords = state.passwords()
+    assert passwords.keys() == USERS.keys()
+    assert passwords["ops"] == "kept"
+    assert len(set(passwords.values())) == len(USERS)
+    assert state.passwords() == passwords
+    assert json.loads((state.folder / "airflow" / "passwords.json").read_text())["of-an-older-release"] == "kept too"
 
 
 def test_a_secret_that_was_being_written_at_a_kill_is_made_anew(state: State) -> None:
     state.path("airflow", "passwords.json.new").write_text("")
-    assert state.password()
+    assert state.passwords()
 
 
 def test_two_folders_have_secrets_of_their_own(tmp_path: Path) -> None:
     first, second = State(tmp_path / "a"), State(tmp_path / "b")
-    assert first.password() != second.password()
+    assert not set(first.passwords().values()) & set(second.passwords().values())
     assert first.signing_key() != second.signing_key()
 
 
@@ -114,8 +125,13 @@ def test_components_get_what_is_theirs_and_nothing_else_of_the_callers(
     assert environment["AIRFLOW__CORE__PARALLELISM"] == "16"
     assert (environment["HYPERCARE_BATCHES"], environment["HYPERCARE_LEDGER_URL"]) == ("7", "postgresql://x")
     assert Path(environment["HOME"]).is_dir()
-    # Else Airflow would make a password that nobody is told.
-    assert Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).exists()
+    # Else Airflow would make passwords that nobody is told.
+    known = json.loads(Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
+    users = dict(user.split(":") for user in environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].split(","))
+    assert known.keys() == users.keys()
+    # Whoever asks for a waiver, two others must be able to confirm it.
+    assert len(environment["HYPERCARE_APPROVERS"].split(", ")) >= 3
+    assert set(environment["HYPERCARE_APPROVERS"].split(", ")) == users.keys()
     for name in ("HOME", "AIRFLOW_HOME", "XDG_RUNTIME_DIR", "AIRFLOW__LOGGING__BASE_LOG_FOLDER"):
         assert environment[name].startswith(str(state.folder))
 
