@@ -63,6 +63,7 @@ def play(
             # An instance that the demo world holds down stays down: no need to ask as often as a real one.
             "HYPERCARE_COUPA_ATTEMPTS": "3",
             "HYPERCARE_TRACKER_URL": str(trackers),
+            "HYPERCARE_BANK_URL": sandbox.scenario["bank"],
         }
         api = start_airflow(state, server, components, extra)
         people = sign_in(api, state)

@@ -53,6 +53,7 @@ def show_standings(console: Console, standings: list[Standing]) -> None:
         table.add_column(f"W{week.number:02d}", justify="center", no_wrap=True)
     for name in ("cycle", "gate"):
         table.add_column(name, no_wrap=True)
+    table.add_column("evidence")
     table.add_column("first reason", overflow="fold", ratio=1)
     for standing in standings:
         verdicts = {line.week: _show_week(line, standing) for line in standing.weeks}
@@ -62,6 +63,7 @@ def show_standings(console: Console, standings: list[Standing]) -> None:
             *(verdicts.get(week, "-") for week in weeks),
             _coloured(standing.cycle),
             standing.state,
+            standing.evidence,
             reason,
         )
     console.print(table)
@@ -86,10 +88,10 @@ def find_differences(expected: list[dict[str, Any]], standings: list[Standing]) 
             for week, verdict in entry["weeks"].items()
             if verdicts.get(week) != verdict
         ]
-        found = {"cycle": standing.cycle, "state": standing.state}
+        found = {"cycle": standing.cycle, "state": standing.state, "evidence": standing.evidence}
         differences += [
             f"{entry['engagement']} {name}: {found[name]} instead of {entry[name]}"
-            for name in ("cycle", "state")
+            for name in found
             if entry.get(name) and found[name] != entry[name]
         ]
         wanted = entry.get("reason_contains", "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sandbox.bank.drop import drop_statements
 from sandbox.coupa.csv_export import export_up_to
-from sandbox.scenario import Scenario, drops_folder
+from sandbox.scenario import Scenario, bank_folder, drops_folder
 from sandbox.trackers import write_trackers
 
 
@@ -19,7 +20,7 @@ class Clocks:
         self.at: datetime | None = None
 
     def move_to(self, at: datetime) -> None:
-        """Show every system as of an instant, rewrite the workbooks, and let the due exports be written.
+        """Show every system as of an instant, rewrite the workbooks, and let the due exports and statements be written.
 
         Raises ValueError for a naive instant.
         """
@@ -36,3 +37,4 @@ class Clocks:
         for drop in self.scenario.drops:
             folder = drops_folder(self.trackers_folder) / drop.instance
             export_up_to(drop, self.scenario.world.instances[drop.instance], folder, self.at)
+        drop_statements(self.scenario.bank_accounts, bank_folder(self.trackers_folder), self.at)

@@ -13,6 +13,7 @@ from sandbox.coupa.api import every_scope
 from sandbox.coupa.csv_export import Drop
 
 if TYPE_CHECKING:
+    from sandbox.bank.account import BankAccount
     from sandbox.jira.site import Site
     from sandbox.salesforce.store import Org
     from sandbox.trackers import Tracker
@@ -40,7 +41,8 @@ class Run:
 class Expectation:
     """What is expected of one engagement after the last run; `..._by_run` says what was expected before, by run label.
 
-    `cycle` is the verdict on the reconciliation cycle, `state` the exit state, `reason_contains` words of its reasons.
+    `cycle` is the verdict on the reconciliation cycle, `state` the exit state, `reason_contains` words of its reasons,
+    `evidence` how far the evidence reaches (empty: whatever it is).
     """
 
     engagement: str
@@ -52,6 +54,7 @@ class Expectation:
     weeks_by_run: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     reasons_by_run: Mapping[str, str] = field(default_factory=dict)
     states_by_run: Mapping[str, str] = field(default_factory=dict)
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class Scenario:
     jira_sites: Sequence[Site] = ()
     drops: Sequence[Drop] = ()
     """Instances that give no API to the product and drop files beside the tracker workbooks' folder instead."""
+    bank_accounts: Sequence[BankAccount] = ()
+    """Accounts whose statements are dropped as files, in a folder beside those."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Activities of an event log that no record stands for, and how often they came."""
     notes: Sequence[str] = ()
@@ -132,6 +137,7 @@ class Scenario:
                 *(_describe_site(site, host, port) for site in self.jira_sites),
             ],
             "trackers": str(trackers_folder),
+            "bank": str(bank_folder(trackers_folder)),
             "decisions": [_describe_decision(decision) for decision in self.decisions],
             "expected": [_describe_expectation(each) for each in self.expected],
             "skipped": dict(self.skipped),
@@ -176,6 +182,11 @@ def _describe_instance(instance: Instance, host: str, port: int) -> dict[str, An
 def drops_folder(trackers_folder: Path) -> Path:
     """Return the folder below which instances drop their files."""
     return trackers_folder.parent / "drops"
+
+
+def bank_folder(trackers_folder: Path) -> Path:
+    """Return the folder below which banks drop their statements."""
+    return trackers_folder.parent / "bank"
 
 
 def _describe_drop(drop: Drop, folder: Path) -> dict[str, Any]:
@@ -226,4 +237,5 @@ def _describe_expectation(each: Expectation) -> dict[str, Any]:
         "reason_contains": each.reason_contains,
         "reasons_by_run": dict(each.reasons_by_run),
         "states_by_run": dict(each.states_by_run),
+        "evidence": each.evidence,
     }

@@ -29,13 +29,14 @@ from hypercare.weekly.discover import discover_work
 from hypercare.weekly.health import check_run
 from hypercare.weekly.judge import judge_all
 from hypercare.weekly.measure import measure_batch
+from hypercare.weekly.propose import propose_issues
 from hypercare.weekly.pull import pull_batch
 from hypercare.weekly.reconcile import reconcile_batch
 from hypercare.weekly.request import RunRequest
 from hypercare.weekly.validate import validate_feeds_of_batch
 from hypercare.weekly.workbooks import read_workbooks
 from launch.state import USERS
-from sandbox.scenario import Decision, Run, Scenario
+from sandbox.scenario import Decision, Run, Scenario, bank_folder
 from sandbox.server import create_app
 from tests.sandbox.serving import serve
 
@@ -60,6 +61,7 @@ class Play:
         """
         self.set_clock(clock or as_of)
         self.run_steps(RunRequest(as_of=as_of, engagements=tuple(engagements)))
+        propose_issues(self.runtime, as_of)
         return check_run(self.runtime, as_of, {})
 
     def run_steps(self, request: RunRequest) -> None:
@@ -114,6 +116,7 @@ def playing(
             state_folder=folder,
             ledger_url=ledger_url,
             tracker_url=str(trackers),
+            bank_url=str(bank_folder(trackers)),
             allow_test_instances=True,
             coupa_requests_per_second=None,
             coupa_backoff_seconds=0.01,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from hypercare import signing_off
 from hypercare.adjustment_terms import Terms, find_state, read_terms, tell_rest
 from hypercare.gate_calendar import find_local_day
 from hypercare.ledger.adjustments import read_adjustments
@@ -48,6 +49,8 @@ class Standing:
     """A `hypercare.model.ExitState`; empty before the first decision."""
     verdict: str
     reasons: tuple[str, ...]
+    evidence: str = ""
+    """How far the cycle's evidence reaches, as the gate says it: level 1 to 3, or signed off (rule R10)."""
 
     @property
     def reconstructed(self) -> tuple[Week, ...]:
@@ -90,6 +93,7 @@ def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any
         find_state(ExitState(decision["state"]), terms, today),
         decision["verdict"],
         (*rest, *decision["reasons"]),
+        next((each["value"] for each in decision["criteria"] if each["criterion"] == signing_off.CRITERION), ""),
     )
 
 

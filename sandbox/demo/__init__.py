@@ -10,9 +10,14 @@ from sandbox.coupa.api import every_scope
 from sandbox.demo.action_items import write_tracker
 from sandbox.demo.adjusted import DECISIONS, change_org
 from sandbox.demo.books import Books
+from sandbox.demo.bank import open_accounts
 from sandbox.demo.customers import CUSTOMERS, Customer
+from sandbox.demo.evidence_incidents import EVIDENCE_INCIDENTS
+from sandbox.demo.evidenced import DROPS
 from sandbox.demo.expectations import RUNS, list_expectations
+from sandbox.demo.finance import fill_finance_sheets
 from sandbox.demo.incidents import INCIDENTS
+from sandbox.demo.jira_site import open_site, point_to_jira
 from sandbox.demo.organisation import fill_org
 from sandbox.demo.story import plan_story
 from sandbox.salesforce.store import Org
@@ -50,21 +55,26 @@ def build_demo() -> Scenario:
             stories.append(plan_story(customer, shelves[name], entity_id))
     for story in stories:
         for incident in story.customer.stories:
-            if incident in INCIDENTS:
-                INCIDENTS[incident](story)
+            if act := (INCIDENTS | EVIDENCE_INCIDENTS).get(incident):
+                act(story)
     for books in shelves.values():
         books.timeline.play(ENDS_AT)
     org = Org("Sandbox", "hypercare-sandbox", "sandbox-secret")
-    change_org(org, fill_org(org))
+    engagements = fill_org(org)
+    point_to_jira(org, engagements)
+    change_org(org, engagements)
     return Scenario(
         title=f"Demo: five weeks of {len(CUSTOMERS)} engagements, 2026-W10 to 2026-W14",
         world=world,
         org=org,
         runs=RUNS,
-        trackers=[write_tracker(customer) for customer in CUSTOMERS],
+        trackers=[write_tracker(customer, fill_finance_sheets(customer, world)) for customer in CUSTOMERS],
         expected=list_expectations(),
         faults=list(_list_faults()),
         decisions=DECISIONS,
+        jira_sites=(open_site(),),
+        drops=DROPS,
+        bank_accounts=open_accounts(world, engagements),
     )
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from sandbox.demo.customers import Customer
 from sandbox.demo.organisation import STAFF, find_staff, tracker_name
 from sandbox.demo.workbooks import fill_sheets
-from sandbox.trackers import Item, ItemChange, Tracker
+from sandbox.trackers import FilledSheet, Item, ItemChange, Tracker
 
 
-def write_tracker(customer: Customer) -> Tracker:
-    """Return an engagement's workbook: everyday items, those of its stories, and what people filled in."""
+def write_tracker(customer: Customer, further: Sequence[FilledSheet] = ()) -> Tracker:
+    """Return an engagement's workbook: everyday items, those of its stories, and what people filled in.
+
+    `further` are sheets beside those that every workbook has. Where the items are tracked in Jira there are none here.
+    """
     parts = {part: STAFF[key][0] for part, key in find_staff(customer).items()}
-    items = _everyday_items(customer, parts)
+    items = [] if "tracker_in_jira" in customer.stories else _everyday_items(customer, parts)
     if "high_item_without_plan" in customer.stories:
         items.append(_unplanned_item(parts))
     if "high_item_with_plan" in customer.stories:
         items.append(_planned_item(parts))
-    return Tracker(tracker_name(customer), tuple(items), fill_sheets(customer), saved_by=parts["em"])
+    return Tracker(tracker_name(customer), tuple(items), (*fill_sheets(customer), *further), saved_by=parts["em"])
 
 
 def _noon(month: int, day: int) -> datetime:

@@ -6,6 +6,7 @@ from datetime import date
 
 from sandbox.demo.adjusted import ADJUSTED
 from sandbox.demo.customer import PROCUREMENT, Customer
+from sandbox.demo.evidenced import EVIDENCED
 
 CUSTOMERS = (
     Customer(
@@ -105,7 +106,7 @@ CUSTOMERS = (
     ),
     Customer(
         "Pampas Agro go-live",
-        "one engagement on two instances; no ERP leg, so its evidence is consistent in Coupa only",
+        "one engagement on two instances; no ERP leg, so consistent in Coupa only, and nobody in finance signs the cycle",
         ("pampasnorth", "pampassouth"), "America/Sao_Paulo", "Enterprise", "LATAM", "Pampas Agro S.A.", "USD",
         erp_leg="none", holidays="BR", purchases_a_week=5,
     ),
@@ -115,6 +116,7 @@ CUSTOMERS = (
         ("tutuila",), "Pacific/Pago_Pago", "Mid-Market", "US", "Tutuila Canning Inc.", "USD",
         holidays="US", pays_on=2, stories=("default_filter", "partial_payment"),
     ),
+    *EVIDENCED,
     *ADJUSTED,
 )  # fmt: skip
 """Every engagement in hypercare, by name."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sandbox.demo.adjusted import ADJUSTED, EXPECTED_OF_ADJUSTED, GO_LIVE_DIFFERS
 from sandbox.demo.customers import CUSTOMERS
+from sandbox.demo.evidenced import EVIDENCED, EXPECTED_OF_EVIDENCED
 from sandbox.scenario import Expectation, Run
 
 WEEKS = ("2026-W10", "2026-W11", "2026-W12", "2026-W13", "2026-W14")
@@ -43,6 +44,7 @@ class _Outcome:
     reason: str = ""
     weeks_by_run: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     reasons_by_run: Mapping[str, str] = field(default_factory=dict)
+    evidence: str = ""
 
 
 _OUTCOMES = {
@@ -79,15 +81,15 @@ _OUTCOMES = {
         {"2026-W13": "FAIL"}, "FAIL", "IN CYCLE", "week 1 of 4",
         weeks_by_run={"2026-W13": {"2026-W13": "FAIL"}},
     ),
-    "Pampas Agro go-live": _Outcome(state="CYCLE COMPLETE", reason="consistent in Coupa only"),
+    "Pampas Agro go-live": _Outcome(state="CYCLE COMPLETE", reason="consistent in Coupa only", evidence="level 1"),
 }  # fmt: skip
 """By engagement; one that is not here passes every week and is ready after the last run."""
 
 
 def list_expectations() -> tuple[Expectation, ...]:
     """Return what is expected of every engagement in hypercare."""
-    told = (_expect(each.name, each.scenario) for each in CUSTOMERS if each not in ADJUSTED)
-    return (*told, *EXPECTED_OF_ADJUSTED)
+    told = (_expect(each.name, each.scenario) for each in CUSTOMERS if each not in (*EVIDENCED, *ADJUSTED))
+    return (*told, *EXPECTED_OF_EVIDENCED, *EXPECTED_OF_ADJUSTED)
 
 
 def _expect(name: str, scenario: str) -> Expectation:
@@ -101,4 +103,5 @@ def _expect(name: str, scenario: str) -> Expectation:
         reason_contains=outcome.reason,
         weeks_by_run=outcome.weeks_by_run,
         reasons_by_run=outcome.reasons_by_run,
+        evidence=outcome.evidence,
     )

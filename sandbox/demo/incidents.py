@@ -16,7 +16,7 @@ WEEK_TWO, WEEK_THREE, WEEK_FOUR = date(2026, 3, 9), date(2026, 3, 16), date(2026
 """The Mondays of the weeks in which incidents happen."""
 
 
-def _invoice_on(
+def invoice_on(
     story: Story,
     day: date,
     total: Decimal,
@@ -48,7 +48,7 @@ def _pay_in_advance(story: Story, *, is_paid_again: bool) -> None:
         bill.is_kept_back = True
         found.append(bill)
 
-    _invoice_on(story, WEEK_TWO, Decimal("3480.00"), 45, keep)
+    invoice_on(story, WEEK_TWO, Decimal("3480.00"), 45, keep)
 
     def pay(at: datetime, day: date, payments: list[Payment]) -> None:
         week = day - timedelta(days=day.weekday())
@@ -74,13 +74,13 @@ def give_discount(story: Story) -> None:
     def agree(_at: datetime, bill: Bill) -> None:
         bill.discount = (bill.total * Decimal("0.02")).quantize(Decimal("0.01"))
 
-    _invoice_on(story, WEEK_TWO, Decimal("1250.00"), 12, agree)
+    invoice_on(story, WEEK_TWO, Decimal("1250.00"), 12, agree)
 
 
 def credit_invoice(story: Story) -> None:
     """Credit a part of an invoice; the payment takes it off."""
     found: list[Bill] = []
-    _invoice_on(story, WEEK_TWO + timedelta(days=1), Decimal("2400.00"), 14, lambda _at, bill: found.append(bill))
+    invoice_on(story, WEEK_TWO + timedelta(days=1), Decimal("2400.00"), 14, lambda _at, bill: found.append(bill))
 
     def allocate(at: datetime, note: Bill) -> None:
         found[0].credit = shapes.payable_allocation(
@@ -88,7 +88,7 @@ def credit_invoice(story: Story) -> None:
             currency=story.customer.currency, from_invoice_id=note.document.id, to_invoice_id=found[0].document.id,
         )  # fmt: skip
 
-    _invoice_on(story, WEEK_TWO + timedelta(days=3), Decimal("-400.00"), 14, allocate, credit_note=True)
+    invoice_on(story, WEEK_TWO + timedelta(days=3), Decimal("-400.00"), 14, allocate, credit_note=True)
 
 
 def void_invoice(story: Story) -> None:
@@ -102,7 +102,7 @@ def void_invoice(story: Story) -> None:
         bill.remaining = Decimal(0)
         story.books.save(bill.document, at, status="voided", amount_due=Decimal(0))
 
-    _invoice_on(story, WEEK_THREE, Decimal("910.50"), 30, plan)
+    invoice_on(story, WEEK_THREE, Decimal("910.50"), 30, plan)
 
 
 def pay_in_parts(story: Story) -> None:
@@ -111,7 +111,7 @@ def pay_in_parts(story: Story) -> None:
     def split(_at: datetime, bill: Bill) -> None:
         bill.next_part = Decimal("3600.00")
 
-    _invoice_on(story, WEEK_TWO, Decimal("6000.00"), 14, split)
+    invoice_on(story, WEEK_TWO, Decimal("6000.00"), 14, split)
 
 
 def lose_export(story: Story, monday: date = WEEK_THREE) -> None:

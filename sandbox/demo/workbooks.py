@@ -48,19 +48,20 @@ def _fill_checklist(customer: Customer) -> FilledSheet:
 
 def _answer(customer: Customer, at: datetime, until: datetime | None = None) -> list[FilledRow]:
     manager = STAFF[find_staff(customer)["em"]][0]
-    checker = (manager, "EM") if customer.delivery == "vendor" else (f"Casey {_last_name(customer)}", "partner PM")
+    checker = (manager, "EM") if customer.delivery == "vendor" else (f"Casey {last_name(customer)}", "partner PM")
     day: date = at.date()
     items = PAY_ITEMS if customer.has_coupa_pay else {}
     rows = [FilledRow(at, (item, None, answer, *checker, day, None, None), until) for item, answer in items.items()]
-    customer_ready = (READY_ITEM, None, "Yes", manager, "EM", day, f"Pat {_last_name(customer)}", "Said so in the call")
+    customer_ready = (READY_ITEM, None, "Yes", manager, "EM", day, f"Pat {last_name(customer)}", "Said so in the call")
     return [*rows, FilledRow(at, customer_ready, until)]
 
 
 def _name_people(customer: Customer) -> FilledSheet:
-    people = (("client AP lead", f"Pat {_last_name(customer)}"), ("finance contact", f"Terry {_last_name(customer)}"))
+    people = (("client AP lead", f"Pat {last_name(customer)}"), ("finance contact", f"Terry {last_name(customer)}"))
     rows = tuple(FilledRow(TOO_EARLY, (role, name, "Yes")) for role, name in people)
     return FilledSheet("People and access", "Who plays which role", ("Role", "Person", "Portal Access"), rows)
 
 
-def _last_name(customer: Customer) -> str:
+def last_name(customer: Customer) -> str:
+    """Return the family name that all of an engagement's own people share."""
     return customer.name.split(maxsplit=1)[0]

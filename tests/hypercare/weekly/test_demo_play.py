@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.contents import digest_contents
+from hypercare.ledger.decisions import latest_decision
+from hypercare.ledger.embedded import EmbeddedPostgres
+from hypercare.ledger.evidence import Revision, latest_revisions
+from hypercare.ledger.proposals import read_proposals
+from hypercare.model import CheckResult, ExceptionState, FeedState, Verdict
 from hypercare.weekly.health import UnhealthyRunError
 from launch.outcome import find_differences
 from sandbox.demo import build_demo
+from sandbox.demo.customer import Customer
+from sandbox.demo.evidenced import QUARRYSTONE, RAVENNA, SOLSTICE, TIDEWATER, UMBRIA, VANTAGE
 from tests.playing import Play, playing, unlimited
+
+LATE = "paid_what_was_approved"
 
 
 def find_earlier_differences(play: Play, label: str) -> list[str]:
@@ -32,33 +45,150 @@ def find_earlier_differences(play: Play, label: str) -> list[str]:
     return differences
 
 
-def play_all(play: Play) -> dict[str, str]:
-    """Play every run, and what people decide after it; return each run's words, empty where it was healthy."""
-    words = {}
-    for run in play.scenario.runs:
-        try:
-            play.run(run.as_of)
-            words[run.label] = ""
-        except UnhealthyRunError as error:
-            words[run.label] = str(error)
-        assert find_earlier_differences(play, run.label) == []
-        play.decide_after(run)
-    return words
+@dataclass(frozen=True)
+class PlayedDemo:
+    """The demo world after its last run."""
+
+    play: Play
+    words: Mapping[str, str]
+    """By run, what its last task complained about; empty where it was healthy."""
+    earlier: Sequence[str]
+    """Where somebody did not stand after an earlier run as they must."""
+
+    def revisions(self, customer: Customer) -> dict[str, Revision]:
+        """Return the latest revisions of an engagement's weeks, by week label."""
+        found = latest_revisions(self.play.runtime.engine, self.id_of(customer))
+        return {str(week): revision for week, revision in found.items()}
+
+    def id_of(self, customer: Customer) -> str:
+        """Return the id of an engagement's ICM record."""
+        return self.play.standings()[customer.name].engagement.id
 
 
-@pytest.mark.timeout(600)
-def test_the_demo_world_holds(tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with playing(unlimited(build_demo()), tmp_path, ledger_url, monkeypatch) as play:
-        words = play_all(play)
+@pytest.fixture(scope="module")
+def demo(
+    postgres: EmbeddedPostgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PlayedDemo]:
+    """Play every run once, and what people decide after it."""
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
+        connection.execute(f"create database demo_play template {migrated_template}")
+    folder, url = tmp_path_factory.mktemp("demo-play"), postgres.url("demo_play")
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        playing(unlimited(build_demo()), folder, url, monkeypatch) as play,
+    ):
+        words, earlier = {}, []
         for run in play.scenario.runs:
-            assert bool(words[run.label]) == (run.expected_state == "failed"), (run.label, words[run.label])
-            for word in run.expected_faults:
-                assert word in words[run.label]
-        described = play.scenario.describe("127.0.0.1", 1, tmp_path)["expected"]
-        assert len(described) >= 14
-        assert find_differences(described, list(play.standings().values())) == []
-        assert verify_chain(play.runtime.engine) == []
+            words[run.label] = run_once(play, run.as_of)
+            earlier += find_earlier_differences(play, run.label)
+            play.decide_after(run)
+        yield PlayedDemo(play, words, earlier)
 
-        before = digest_contents(play.runtime.engine, play.runtime.lake)
-        play.run(play.scenario.runs[-1].as_of)
-        assert digest_contents(play.runtime.engine, play.runtime.lake) == before
+
+def run_once(play: Play, as_of: datetime) -> str:
+    """Play a run; return what its last task complained about."""
+    try:
+        play.run(as_of)
+    except UnhealthyRunError as error:
+        return str(error)
+    return ""
+
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+def test_the_demo_world_holds(demo: PlayedDemo) -> None:
+    for run in demo.play.scenario.runs:
+        words = demo.words[run.label]
+        assert bool(words) == (run.expected_state == "failed"), (run.label, words)
+        for word in run.expected_faults:
+            assert word in words
+    assert demo.earlier == []
+    described = demo.play.scenario.describe("127.0.0.1", 1, Path())["expected"]
+    assert len(described) >= 27
+    assert find_differences(described, list(demo.play.standings().values())) == []
+    assert verify_chain(demo.play.runtime.engine) == []
+
+
+def test_the_last_run_played_again_changes_nothing(demo: PlayedDemo) -> None:
+    runtime = demo.play.runtime
+    before = digest_contents(runtime.engine, runtime.lake)
+    assert run_once(demo.play, demo.play.scenario.runs[-1].as_of) == ""
+    assert digest_contents(runtime.engine, runtime.lake) == before
+
+
+def test_every_payment_of_the_bank_matched_one_is_found(demo: PlayedDemo) -> None:
+    revisions = demo.revisions(RAVENNA)
+    sides = {week: find_check(revision, "bank_side") for week, revision in revisions.items()}
+    assert {week: side.rows for week, side in sides.items()} == {
+        "2026-W10": 0, "2026-W11": 6, "2026-W12": 3, "2026-W13": 2, "2026-W14": 4,
+    }  # fmt: skip
+    assert {side.verdict for side in sides.values()} == {Verdict.PASS}
+    assert [revisions[week].judgement.evidence_level for week in sorted(revisions)] == [1, 3, 3, 3, 3]
+    assert [find_check(each, "bank_unexplained").rows for each in revisions.values()] == [0] * 5
+
+
+def test_an_explained_difference_is_carried(demo: PlayedDemo) -> None:
+    revisions = demo.revisions(SOLSTICE)
+    rows = {week: [row for row in each.evidence.exceptions if row.check == LATE] for week, each in revisions.items()}
+    assert [len(rows[week]) for week in sorted(rows)] == [0, 1, 0, 1, 1]
+    (key,) = {row.key for found in rows.values() for row in found}
+    assert key.startswith("invoice:solstice/")
+    for week in ("2026-W11", "2026-W13", "2026-W14"):
+        (row,) = rows[week]
+        assert (row.state, str(row.week), row.accepted_by) == (ExceptionState.EXPLAINED, "2026-W11", "Terry Solstice")
+    for week in ("2026-W13", "2026-W14"):
+        assert "1 explained in an earlier week" in find_check(revisions[week], LATE).reason
+        assert revisions[week].key.revision == 1
+
+
+def test_clearing_does_not_heal_what_is_systemic(demo: PlayedDemo) -> None:
+    revision = demo.revisions(TIDEWATER)["2026-W11"]
+    assert (revision.judgement.systemic, revision.judgement.open_until, revision.key.revision) == (True, None, 1)
+    instance = demo.play.scenario.world.instances["tidewater"]
+    refused = {row.key.rpartition("/")[2] for row in revision.evidence.exceptions if row.check == "errors_resolved"}
+    paid = {
+        detail["source-transaction-id"]: str(body["id"]) in refused
+        for body in instance.records("coupa_pay/payments")
+        for detail in body["payment-details"]
+        if body["status"] == "completed_successfully" or str(body["id"]) in refused
+    }
+    assert len(refused) == 3
+    assert not any(paid.values())
+
+
+def test_the_one_fed_by_files_is_never_asked(demo: PlayedDemo) -> None:
+    runtime = demo.play.runtime
+    kinds = {manifest.kind for manifest in runtime.lake.manifests("umbria")}
+    assert kinds == {"delivery"}
+    feeds = {feed.feed: feed.state for feed in demo.revisions(UMBRIA)["2026-W14"].evidence.feeds}
+    assert feeds["approvals"] is FeedState.NOT_HELD
+    assert feeds["payments"] is FeedState.VALID
+
+
+def test_a_failed_integration_ends_up_in_jira_and_holds_the_exit(demo: PlayedDemo) -> None:
+    (site,) = demo.play.scenario.jira_sites
+    kept = read_proposals(demo.play.runtime.engine, demo.id_of(VANTAGE))
+    written = {each.external_key: each.proposal for each in kept.values() if each.external_key}
+    assert list(written) == ["HC-2"]
+    issue = site.find_issue("HC-2")
+    assert issue.values["labels"] == [written["HC-2"].label]
+    assert issue.created == demo.play.scenario.runs[3].as_of
+    assert len(issue.comments) == 1
+    assert site.find_issue("HC-1").status.name == "Resolved"
+
+
+def test_a_signature_counts_from_the_day_on_which_it_was_given(demo: PlayedDemo) -> None:
+    decision = latest_decision(demo.play.runtime.engine, demo.id_of(QUARRYSTONE))
+    assert decision is not None
+    (level,) = [each for each in decision["criteria"] if each["criterion"] == "evidence_level"]
+    assert (level["verdict"], level["value"]) == ("PASS", "signed off")
+    assert "signed off by Terry Quarrystone on 2 April" in level["reason"]
+    signed = [line.partition(" ")[0] for line in level["evidence"] if "closing" in line]
+    assert signed == ["2026-W09", "2026-W10", "2026-W11", "2026-W12"]
+
+
+def find_check(revision: Revision, name: str) -> CheckResult:
+    """Return one check of a week."""
+    (check,) = [each for each in revision.evidence.checks if each.check == name]
+    return check
