@@ -21,6 +21,7 @@ from sandbox.coupa.admin import admin_routes
 from sandbox.coupa.app import CoupaHosts
 from sandbox.coupa.tenant import Tenants
 from sandbox.jira.app import create_routes as create_jira_routes
+from sandbox.jira.journal import keep_journal
 from sandbox.salesforce.app import create_routes
 from sandbox.scenario import Scenario, TimedFault
 
@@ -32,9 +33,12 @@ def create_app(scenario: Scenario, trackers_folder: Path) -> Starlette:
 
     Beside `/coupa/{instance}`, `/salesforce`, `/jira/{site}` and their admin calls it answers `GET /admin/scenario` and
     `GET` and `PUT /admin/clock` with `{"at": an instant with an offset}`. Serve it without the server's Date header.
+    What is written into Jira is kept in a folder beside the trackers'.
     """
     tenants = Tenants(scenario.world)
     _lay_faults(tenants, scenario.faults)
+    for site in scenario.jira_sites:
+        keep_journal(site, trackers_folder.parent / "jira" / f"{site.name}.jsonl")
     clocks = Clocks(scenario, trackers_folder)
     clocks.move_to(scenario.runs[0].as_of)
     admin = _Admin(scenario, clocks)

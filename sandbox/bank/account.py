@@ -115,4 +115,3 @@ class BankAccount:
                 return
             yield statement
             monday, opening = sunday + timedelta(days=1), statement.closing
-

@@ -9,8 +9,8 @@ from typing import Any
 from sandbox.coupa.api import every_scope
 from sandbox.demo.action_items import write_tracker
 from sandbox.demo.adjusted import DECISIONS, change_org
-from sandbox.demo.books import Books
 from sandbox.demo.bank import open_accounts
+from sandbox.demo.books import Books
 from sandbox.demo.customers import CUSTOMERS, Customer
 from sandbox.demo.evidence_incidents import EVIDENCE_INCIDENTS
 from sandbox.demo.evidenced import DROPS

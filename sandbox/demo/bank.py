@@ -55,7 +55,8 @@ def _find_completions(instance: Instance) -> Iterator[tuple[int, datetime]]:
 
 def _book_each(day: date, payments: Sequence[Body]) -> list[Booking]:
     """Book each payment by itself, with its reference."""
-    return [Booking(day, (Transfer(_amount(each), each["payment-identifier"], _name_documents(each)),)) for each in payments]
+    transfers = [Transfer(_amount(each), each["payment-identifier"], _name_documents(each)) for each in payments]
+    return [Booking(day, (transfer,)) for transfer in transfers]
 
 
 def _book_as_batch(day: date, payments: Sequence[Body]) -> list[Booking]:

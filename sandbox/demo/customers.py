@@ -106,7 +106,7 @@ CUSTOMERS = (
     ),
     Customer(
         "Pampas Agro go-live",
-        "one engagement on two instances; no ERP leg, so consistent in Coupa only, and nobody in finance signs the cycle",
+        "one engagement on two instances; no ERP leg: consistent in Coupa only, and finance does not sign the cycle",
         ("pampasnorth", "pampassouth"), "America/Sao_Paulo", "Enterprise", "LATAM", "Pampas Agro S.A.", "USD",
         erp_leg="none", holidays="BR", purchases_a_week=5,
     ),

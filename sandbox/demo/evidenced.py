@@ -89,7 +89,8 @@ EXPECTED_OF_EVIDENCED = (
         UMBRIA.name, UMBRIA.scenario, WEEKS, "PASS", "READY", "criteria met", evidence="level 2",
     ),
     Expectation(
-        VANTAGE.name, VANTAGE.scenario, WEEKS, "PASS", "CYCLE COMPLETE", "tracker HC-2 Integration Supplier master to the TMS fails",
+        VANTAGE.name, VANTAGE.scenario, WEEKS, "PASS", "CYCLE COMPLETE",
+        "tracker HC-2 Integration Supplier master to the TMS fails",
         evidence="level 2", states_by_run={"2026-W13": "IN CYCLE"},
     ),
 )  # fmt: skip

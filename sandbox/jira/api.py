@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from sandbox.jira.errors import ApiError, api_removed, not_signed_in
 from sandbox.jira.faults import Fault, answer_json
+from sandbox.jira.journal import note
 from sandbox.jira.search import LARGEST_PAGE, MOST_RECONCILED, Searches
 from sandbox.jira.shapes import ONLY_ID, write_comment, write_field, write_issue, write_status, write_user
 from sandbox.jira.site import Issue, Site
@@ -102,8 +103,11 @@ class _Rest:
     async def create(self, request: Request) -> Response:
         _require_user(request)
         asked = await _read_object(request)
-        issue = self._site.create_from_screen(asked.get("fields") or {})
-        issue.properties.update({each["key"]: each["value"] for each in asked.get("properties") or ()})
+        fields = asked.get("fields") or {}
+        properties = {each["key"]: each["value"] for each in asked.get("properties") or ()}
+        issue = self._site.create_from_screen(fields)
+        issue.properties.update(properties)
+        note(self._site, "create", fields=fields, properties=properties)
         address = f"{_find_base(request)}/rest/api/3/issue/{issue.id}"
         return answer_json({"id": str(issue.id), "key": issue.key, "self": address}, 201)
 
@@ -122,6 +126,7 @@ class _Rest:
             values["labels"] = [*labels, change["add"]] if "add" in change else labels
         self._site.check_values(values)
         self._site.edit(issue, **values)
+        note(self._site, "edit", issue=issue.key, values=values)
         return answer_json(None, 204)
 
     async def list_transitions(self, request: Request) -> Response:
@@ -138,7 +143,9 @@ class _Rest:
 
     async def move(self, request: Request) -> Response:
         issue = self._find(request)
-        self._site.move(issue, str(((await _read_object(request)).get("transition") or {}).get("id")))
+        transition = str(((await _read_object(request)).get("transition") or {}).get("id"))
+        self._site.move(issue, transition)
+        note(self._site, "move", issue=issue.key, transition=transition)
         return answer_json(None, 204)
 
     async def list_comments(self, request: Request) -> Response:
@@ -151,7 +158,9 @@ class _Rest:
 
     async def comment(self, request: Request) -> Response:
         issue = self._find(request)
-        written = self._site.comment(issue, (await _read_object(request)).get("body") or {})
+        body = (await _read_object(request)).get("body") or {}
+        written = self._site.comment(issue, body)
+        note(self._site, "comment", issue=issue.key, body=body)
         return answer_json(write_comment(written), 201)
 
     async def get_property(self, request: Request) -> Response:
@@ -162,7 +171,9 @@ class _Rest:
         return answer_json({"key": name, "value": value})
 
     async def put_property(self, request: Request) -> Response:
-        self._find(request).properties[request.path_params["name"]] = orjson.loads(await request.body())
+        issue, name, value = self._find(request), request.path_params["name"], orjson.loads(await request.body())
+        issue.properties[name] = value
+        note(self._site, "put_property", issue=issue.key, name=name, value=value)
         return answer_json(None, 201)
 
     def _find(self, request: Request) -> Issue:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sandbox.jira.errors import ApiError, issue_missing, off_screen
@@ -152,6 +153,8 @@ class Site:
         self.burst = burst
         self.index_lag = 0
         """How many searches a new issue stays unknown to the index."""
+        self.journal: Path | None = None
+        """Where what the API writes is kept, see `sandbox.jira.journal`."""
         self._clock: datetime | None = None
         self._to_come = sorted(happenings, key=lambda each: each.at)
         self._ids = itertools.count(FIRST_ID)
