@@ -26,7 +26,8 @@ def main(
     """Serve until interrupted; the first line of stdout is JSON: the base URL, the port, the trackers' folder."""
     from sandbox.server import LOOPBACK, serve  # noqa: PLC0415 - `--help` and refusals need no server
 
-    folder = (trackers or Path(tempfile.mkdtemp(prefix="sandbox-trackers-"))).resolve()
+    # Files of banks and of instances without an API lie beside it.
+    folder = (trackers or Path(tempfile.mkdtemp(prefix="sandbox-")) / "trackers").resolve()
     scenario = _load(world, data, weeks)
 
     def announce(chosen: int) -> None:

@@ -199,7 +199,7 @@ def test_a_fault_that_is_none_is_refused(base: str, order: dict[str, Any]) -> No
 def test_a_scenario_serves_its_sites_by_the_common_clock(site: Site, tmp_path: Path) -> None:
     org = Org("Sandbox", "client", "secret")
     scenario = Scenario("A site", World(), org, [Run("first", NOON)], [], jira_sites=[site])
-    with serve(create_sandbox(scenario, tmp_path)) as url:
+    with serve(create_sandbox(scenario, tmp_path / "trackers")) as url:
         told = requests.get(f"{url}/admin/scenario", timeout=10).json()["connections"][-1]
         assert (told["conn_id"], told["extra"]["path"]) == ("jira_acme", "/jira/acme")
         requests.put(f"{url}/admin/clock", json={"at": "2026-03-05T00:00:00Z"}, timeout=10)
