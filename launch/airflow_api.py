@@ -88,6 +88,11 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         self._send("PATCH", path, {"chosen_options": [option]}, repeated_ok=True)
 
+    def read_scheduler_heartbeat(self) -> str:
+        """Return when the scheduler last said that it is alive, which it does between two rounds of its work."""
+        health = self._get("/api/v2/monitor/health")
+        return str(health["scheduler"]["latest_scheduler_heartbeat"])
+
     def _is_healthy(self) -> bool:
         try:
             answer = self._session.get(f"{self.base_url}/api/v2/monitor/health", timeout=5)

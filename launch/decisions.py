@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.progress import Progress, TaskID
@@ -16,6 +16,12 @@ ADJUST_DAG_ID = "hypercare_adjust"
 WAITS = "awaiting_input"
 """The state of a task that has asked people something."""
 ANSWER = "Approve"
+ROUNDS = 3
+"""How many rounds of the scheduler's work a question waits for its answer.
+
+Airflow 3.3 fails a task that is answered before its scheduler has seen that the worker, having asked, let go of it
+(apache/airflow#67287, #72716). People are slower than that.
+"""
 POLL_SECONDS = 0.5
 DECISION_SECONDS = 600
 
@@ -73,6 +79,8 @@ class _OpenRun:
     progress: Progress
     bar: TaskID
     state: str = ""
+    heartbeats: set[str] = field(default_factory=set)
+    """Those of the scheduler since the run asks."""
 
     @classmethod
     def begin(cls, people: Mapping[str, AirflowApi], decision: Mapping[str, Any], progress: Progress) -> _OpenRun:
@@ -89,13 +97,19 @@ class _OpenRun:
         """Answer what the run asks, and return whether it has ended."""
         if self.state in FINAL:
             return True
-        self.state = str((self.asking.read_run(ADJUST_DAG_ID, self.run_id) or {}).get("state"))
         tasks = self.asking.read_tasks(ADJUST_DAG_ID, self.run_id)
         for task in tasks:
-            if task["state"] == WAITS:
+            if task["state"] == WAITS and self._is_time_to_answer():
                 self.confirming.answer(ADJUST_DAG_ID, self.run_id, task["task_id"], ANSWER)
-        self.progress.update(self.bar, completed=sum(task["state"] in DONE for task in tasks), total=len(tasks))
+        done = sum(task["state"] in DONE for task in tasks)
+        self.progress.update(self.bar, completed=done, total=len(tasks))
+        if tasks and done == len(tasks):
+            self.state = str((self.asking.read_run(ADJUST_DAG_ID, self.run_id) or {}).get("state"))
         return self.state in FINAL
+
+    def _is_time_to_answer(self) -> bool:
+        self.heartbeats.add(self.asking.read_scheduler_heartbeat())
+        return len(self.heartbeats) > ROUNDS
 
     def conclude(self) -> PlayedDecision:
         """Say what became of it."""

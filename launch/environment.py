@@ -41,6 +41,10 @@ def airflow_environment(
         "LOGGING__BASE_LOG_FOLDER": str(state.path("airflow", "logs")),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # For so long a worker may hold on to a task that has ended: it looks away until its next heartbeat.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # By these a played decision waits for its answer; see launch.decisions.
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     }
     # Not for the caller to set: the launcher has taken these ports and waits there.
     addresses = {
