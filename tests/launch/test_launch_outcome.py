@@ -1,4 +1,4 @@
-"""What is shown at the end of a play: decisions with who made them, and weeks that count for less than their verdict."""
+"""What is shown at the end of a play: who decided what, and weeks that count for less than their verdict."""
 
 from __future__ import annotations
 
