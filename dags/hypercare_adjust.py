@@ -20,6 +20,7 @@ or rejected, exit by exception. Trigger it, fill in the form, and confirm what i
 | `check_adjustment` red | read its message: the form is wrong, or a rule refuses it; trigger again with what it says |
 | `show_effect` red, "must be able to confirm" | name more Airflow user ids in `HYPERCARE_APPROVERS` and trigger again |
 | nobody answers | after 14 days the run fails and nothing is recorded |
+| `confirm_adjustment` red although somebody answered | it was answered in the very second it asked, which Airflow takes amiss: trigger again |
 | rejected | the rest is skipped and nothing is recorded |
 | `record_adjustment` red, "nobody has confirmed" | somebody marked the question as success: that is no answer, trigger again |
 | `record_adjustment` red, "has changed since" | a run judged the engagement meanwhile: trigger again and look at the new effect |

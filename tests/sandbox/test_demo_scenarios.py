@@ -23,7 +23,9 @@ def week_of(text):
     return moment(text).date().isocalendar()[1]
 
 
-@pytest.mark.parametrize(("name", "paid_again"), [("Bergstrom Shipping", []), ("Cascadia Foods", [13])])
+@pytest.mark.parametrize(
+    ("name", "paid_again"), [("Bergstrom Shipping", []), ("Cascadia Foods", [13]), ("Yarrow Publishing", [])]
+)
 def test_a_payment_is_returned_in_week_three(name, paid_again):
     (returned,) = find_payments(name, RETURNED)
     assert "returned" in returned["error-text"]

@@ -165,7 +165,7 @@ def test_every_released_payment_ends_within_its_days_and_reaches_the_erp(custome
         days = working_days(moment(payment["released-at"]).astimezone(zone).date(), final[0].at.astimezone(zone).date())
         assert days <= (2 if customer.method == "wire" else 3)
         exported = [version for version in final if version.body["exported"]]
-        lost = "not_exported" in customer.stories and not exported
+        lost = any(story.startswith("not_exported") for story in customer.stories) and not exported
         assert exported or lost or customer.erp_leg == "none"
         assert not exported or exported[0].at - final[0].at <= timedelta(hours=1)
     assert ended >= 10

@@ -29,20 +29,18 @@ LATE = "paid_what_was_approved"
 
 
 def find_earlier_differences(play: Play, label: str) -> list[str]:
-    """Return where an engagement does not stand after a run as the world says that it must."""
+    """Return where an engagement does not stand after a run as the world says that it must then."""
     standings = play.standings()
     differences = []
     for expected in play.scenario.expected:
         standing = standings[expected.engagement]
         verdicts = {str(line.week): line.verdict for line in standing.weeks}
-        found = {week: verdicts.get(week) for week in expected.weeks_by_run.get(label, {})}
         words = " ".join((*standing.reasons, standing.cycle_reason))
-        for name, here, wanted in (
-            ("weeks", found, dict(expected.weeks_by_run.get(label, {}))),
-            ("state", standing.state, expected.states_by_run.get(label, standing.state)),
-            ("reasons", expected.reasons_by_run.get(label, "") in words or words, True),
-        ):
-            differences += [f"{label}, {expected.engagement}, {name}: {here}"] if here != wanted else []
+        weeks, state = expected.weeks_by_run.get(label, {}), expected.states_by_run.get(label)
+        wrong = [f"{week} {verdicts.get(week)}" for week, verdict in weeks.items() if verdicts.get(week) != verdict]
+        wrong += [standing.state] if state and standing.state != state else []
+        wrong += [words] if expected.reasons_by_run.get(label, "") not in words else []
+        differences += [f"{label}, {expected.engagement}: {each}" for each in wrong]
     return differences
 
 
