@@ -46,6 +46,9 @@ class WeekViews:
         self.engagement = engagement
         self.connection = connection or duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
+        self.derived: set[str] = set()
+        """Names of tables that were made of the records for the week that is selected."""
+        self._selected: tuple[Week, datetime] | None = None
         self._calendar_weeks: tuple[Week, Week] | None = None
         self._tables: dict[str, FeedTable] = {}
         self._loaded: dict[str, set[str]] = {}
@@ -89,6 +92,10 @@ class WeekViews:
 
     def select_week(self, week: Week, observed_at: datetime) -> None:
         """Set `engagement` and `spans` to a week, seen from an instant (aware UTC)."""
+        if self._selected == (week, observed_at):
+            return
+        self._selected = week, observed_at
+        self.derived.clear()
         engagement = self.engagement
         start, end = week.start(engagement.time_zone), week.end(engagement.time_zone)
         go_live_at = local_midnight(engagement.go_live, engagement.time_zone)
