@@ -121,7 +121,7 @@ def write_typed(
 
 
 def write_empty(contract: Contract, target: Path) -> TypedFile:
-    """Write a typed file without records: most increments of most feeds are empty, and casting nothing takes as long."""
+    """Write a typed file without records, as many increments are: casting nothing would take as long as a page."""
     target.write_bytes(_empty_file(tuple({**typed_schema(contract.columns), MISFITS: "bigint"}.items())))
     return TypedFile(target, None, 0, 0)
 

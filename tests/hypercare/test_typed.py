@@ -255,9 +255,7 @@ def test_a_file_without_records_has_the_columns_of_one_that_was_cast(contract: C
     (cast,) = tmp_path.glob("*.parquet")
     empty = write_empty(contract, tmp_path / "empty.parquet")
     assert (empty.rows, empty.misfits, empty.rejects_path) == (0, 0, None)
-    described = [
-        duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall() for path in (cast, empty.path)
-    ]
+    described = [duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall() for path in (cast, empty.path)]
     assert len(described[0]) > len(contract.columns.fields)
     assert described[0] == described[1]
     assert duckdb.sql(f"select count(*) from read_parquet('{empty.path}')").fetchall() == [(0,)]
