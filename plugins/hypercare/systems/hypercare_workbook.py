@@ -172,7 +172,8 @@ def _make_entry(
 
 def _refusal(sheet: str, fault: CellFault, value: str | None = None) -> Refusal:
     """Split a fault's words, which end in what to do; `value` stands for one that must not be repeated."""
-    reason, found, remedy = fault.words.rpartition(": " if fault.cell else ". ")
+    mark = ": " if fault.cell else ". " if ". " in fault.words else "; "
+    reason, found, remedy = fault.words.rpartition(mark)
     if not found:
         reason, remedy = fault.words, "correct it and save the workbook"
     if value is not None:

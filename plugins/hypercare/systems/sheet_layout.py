@@ -13,6 +13,8 @@ from xml.parsers.expat import ParserCreate
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.cell import coordinate_to_tuple
 
+from hypercare.errors import ContractError
+
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 """Of a sheet, in Excel and LibreOffice alike."""
 FILLING = ("array", "dataTable")
@@ -73,14 +75,16 @@ class _Layout:
         if (left, top) == (right, bottom):
             return
         if len(self.blocks) >= self.most_blocks:
-            _refuse(f"more than {self.most_blocks:,} blocks of cells are merged or filled by one formula")
+            msg = f"more than {self.most_blocks:,} blocks of cells are merged or filled by one formula; undo that"
+            raise ContractError(msg)
         self.blocks.append(Block(name, left or 1, top or 1, right or MOST_COLUMNS, bottom or MOST_ROWS, is_merged))
 
 
 def read_blocks(part: IO[bytes], most_blocks: int) -> list[Block]:
     """Return the blocks of more than one cell in a worksheet's XML.
 
-    Raises ValueError, with words for people, where the sheet is not in order: openpyxl would skip rows or cells.
+    Raises ContractError, which names no file, where the sheet is not in order: openpyxl would skip rows or cells, or
+    count up to any row.
     """
     layout = _Layout(most_blocks)
     # Expat builds no tree; document types, the way to its known attacks, are refused.
@@ -92,7 +96,8 @@ def read_blocks(part: IO[bytes], most_blocks: int) -> list[Block]:
 
 
 def _refuse(words: str) -> None:
-    raise ValueError(words)
+    msg = f"{words}; open the workbook in Excel and save it anew"
+    raise ContractError(msg)
 
 
 def _refuse_declaration(*_: object) -> None:

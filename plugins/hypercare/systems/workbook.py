@@ -125,9 +125,13 @@ def open_workbook(content: bytes, file: str, limits: WorkbookLimits | None = Non
 
 @contextmanager
 def _reporting_damage(place: str) -> Iterator[None]:
-    """Turn what openpyxl's parsers happen to raise on a damaged part (KeyError, TypeError …) into a ContractError."""
+    """Name the place, also of what openpyxl's parsers happen to raise on a damaged part (KeyError, TypeError …)."""
     try:
         yield
+    except ContractError as error:
+        msg = f"{place}: {error}"
+        raise ContractError(msg) from error
     except Exception as error:
-        msg = f"{place}: the workbook is damaged ({type(error).__name__}: {error}); open it in Excel and save it anew"
+        words = " ".join(str(error).splitlines()[:1])
+        msg = f"{place}: the workbook is damaged ({type(error).__name__}: {words}); open it in Excel and save it anew"
         raise ContractError(msg) from error

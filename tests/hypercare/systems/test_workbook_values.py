@@ -24,9 +24,10 @@ from tests.hypercare.peoples_files import (
     read_case,
     read_items,
 )
-from tests.hypercare.workbooks import FORM, headers_of, inline_row, make_by_hand
+from tests.hypercare.workbooks import CODES, FORM, headers_of, inline_row, make_by_hand
 
 PASTE = "paste its value instead"
+AS_NUMBER = "format it as a number, or write it as 1234.50"
 PASTE_ALL = "paste their values instead"
 COLUMNS = list(FORM.sheets["exceptions"].columns)
 
@@ -120,7 +121,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], Case]] = {
         typed(lambda _, sheet: sheet.write_formula("D2", "=1000+234.5", None, 1234.5)),
         refused("D2", "holds the formula '=1000+234.5'"),
     ),
-    "a text that looks like a formula": (value("amount", "=1"), refused("D2", "holds '=1', which is no number", "format it as a number, or write it as 1234.50")),
+    "a text that looks like a formula": (
+        value("amount", "=1"),
+        refused("D2", "holds '=1', which is no number", AS_NUMBER),
+    ),
     "a link into another file": (
         typed(link_another_file),
         refused("J2", "holds the formula \"='C:\\\\Users\\\\ana\\\\[other.xlsx]Sheet1'!$A$1\""),
@@ -152,11 +156,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], Case]] = {
     ),
     "a number with a thousands mark": (
         value("amount", "1,234.50"),
-        refused("D2", "holds '1,234.50', which is no number", "format it as a number, or write it as 1234.50"),
+        refused("D2", "holds '1,234.50', which is no number", AS_NUMBER),
     ),
     "a number beyond all numbers, by hand": (
         by_hand("amount", "<c><v>1e999</v></c>"),
-        refused("D2", "holds 'inf', which is no number", "format it as a number, or write it as 1234.50"),
+        refused("D2", "holds 'inf', which is no number", AS_NUMBER),
     ),
     "a text longer than cells are, by hand": (
         by_hand("explanation", f'<c t="inlineStr"><is><t>{"x" * 40_000}</t></is></c>'),
@@ -164,9 +168,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], Case]] = {
     ),
     "a choice that is not offered": (
         value("reason_code", "because"),
-        refused("H2", "holds 'because'", f"write one of {', '.join(FORM.sheets['exceptions'].list_choices('reason_code'))}"),
+        refused("H2", "holds 'because'", f"write one of {', '.join(CODES)}"),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", READ_RIGHT.values(), ids=READ_RIGHT)
