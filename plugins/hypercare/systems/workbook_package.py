@@ -25,6 +25,8 @@ ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 STRICT = "{http://purl.oclc.org/ooxml/"
 """How elements are named in Excel's "Strict Open XML" files, ISO/IEC 29500-1, which openpyxl does not read."""
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"
+WHOLE = frozenset({"styleSheet", "workbook", "Types", "Relationships"})
+"""The roots of parts that openpyxl holds in memory as a whole; sheets and shared text are streamed."""
 MACRO_PARTS = ("vbaproject.bin", "macrosheets/")
 """What the parts that hold macros are called: those in Basic, and those of Excel 4."""
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -42,6 +44,8 @@ class WorkbookLimits:
     ratio_from_bytes: int = 1_000_000
     columns: int = 256
     """What stands further right is not looked at."""
+    whole_bytes: int = 10_000_000
+    """Of a part that openpyxl holds in memory as a whole: 35 times its size, and a second for each megabyte."""
     blocks: int = 1_000
     """Of merged cells on a sheet, and of cells that one formula fills."""
 
@@ -77,7 +81,11 @@ def check_package(content: bytes, file: str, limits: WorkbookLimits) -> None:
     if not fault:
         try:
             with zipfile.ZipFile(BytesIO(content)) as archive:
-                fault = _find_bomb(archive.infolist(), limits) or _find_wrong_parts(archive) or _find_wrong_xml(archive)
+                fault = (
+                    _find_bomb(archive.infolist(), limits)
+                    or _find_wrong_parts(archive)
+                    or _find_wrong_xml(archive, limits)
+                )
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
             fault = f"is damaged or cut short ({error}); save it again"
     if fault:
@@ -136,22 +144,25 @@ def _read_content_types(archive: zipfile.ZipFile) -> bytes:
     return archive.read(next(name for name in archive.namelist() if name.lower() == "[content_types].xml"))
 
 
-def _find_wrong_xml(archive: zipfile.ZipFile) -> str:
+def _find_wrong_xml(archive: zipfile.ZipFile, limits: WorkbookLimits) -> str:
     """Find a document type declaration, which stands before a part's first element and is all that entities need."""
-    for name in archive.namelist():
-        if name.lower().endswith((".xml", ".rels")):
-            with archive.open(name) as part:
-                fault = _find_part_fault(part, name)
+    for entry in archive.infolist():
+        if entry.filename.lower().endswith((".xml", ".rels")):
+            with archive.open(entry) as part:
+                fault = _find_part_fault(part, entry, limits)
             if fault:
                 return fault
     return ""
 
 
-def _find_part_fault(part: IO[bytes], name: str) -> str:
+def _find_part_fault(part: IO[bytes], entry: zipfile.ZipInfo, limits: WorkbookLimits) -> str:
+    name = entry.filename
     try:
         for _, element in iterparse(part, events=("start",), forbid_dtd=True):
             if element.tag.startswith(STRICT):
                 return "is a Strict Open XML workbook; save it as Excel Workbook (.xlsx), the usual kind"
+            if element.tag.rpartition("}")[2] in WHOLE and entry.file_size > limits.whole_bytes:
+                return f"part {name} unpacks to {entry.file_size:,} bytes; copy the sheets into a new workbook"
             break
     except DefusedXmlException:
         return f"part {name} declares a document type, as no Excel does; save the workbook anew from Excel"

@@ -96,6 +96,8 @@ def declare(part: bytes) -> bytes:
     return head + b'?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>' + body
 
 
+STYLES = b"".join(b'<font><sz val="%d"/></font>' % (number * 7_919 % 100_003) for number in range(400_000))
+"""11 MB that do not look packed too well."""
 BOMB = "like a zip bomb; save the workbook anew from Excel"
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a password, by LibreOffice": (libreoffice("password.xlsx"), PASSWORD),
@@ -124,6 +126,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "more parts than any workbook has": (
         plain(**{f"xl/media/{number}.bin": b"" for number in range(2_001)}),
         "parts, more than 2000; copy the sheets into a new workbook",
+    ),
+    "styles without end": (
+        plain({"xl/styles.xml": lambda part: part.replace(b"</fonts>", STYLES + b"</fonts>")}),
+        "part xl/styles.xml unpacks to 11,9",
     ),
     "a document type in a sheet": (plain({SHEET: declare}), f"part {SHEET} declares a document type"),
     "cut short": (lambda: PLAIN()[:-2_000], "is damaged or cut short"),
