@@ -145,7 +145,7 @@ def _read_content_types(archive: zipfile.ZipFile) -> bytes:
 
 
 def _find_wrong_xml(archive: zipfile.ZipFile, limits: WorkbookLimits) -> str:
-    """Find a document type declaration, which stands before a part's first element and is all that entities need."""
+    """Look at each part up to its first element: before it stands a document type, which is all that entities need."""
     for entry in archive.infolist():
         if entry.filename.lower().endswith((".xml", ".rels")):
             with archive.open(entry) as part:
