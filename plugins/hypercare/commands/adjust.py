@@ -50,7 +50,8 @@ def _read_entries(entries: list[str]) -> dict[str, Any]:
 
 
 def _adjust(runtime: Runtime, form: dict[str, Any], requested_by: str, confirmed_by: str) -> None:
-    from hypercare.weekly.adjust import APPROVE, find_effect, judge_adjusted, read_request, record
+    from hypercare.weekly.adjust import find_effect, judge_adjusted, read_request, record
+    from hypercare.weekly.approvers import APPROVE
 
     now = datetime.now(UTC)
     request = read_request(runtime, form, now, requested_by)
