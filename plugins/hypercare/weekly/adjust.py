@@ -28,9 +28,9 @@ from hypercare.ledger.roster import find_engagement, replace_engagement
 from hypercare.model import Engagement, ExitState, Judgement
 from hypercare.runtime import Runtime
 from hypercare.weekly.approvers import Approver, find_approver, list_approvers, require_answer
+from hypercare.weekly.asking import read_asked
 from hypercare.weekly.items import read_items
 from hypercare.weekly.judge import judge, judge_engagement
-from hypercare.weekly.request import parse_instant
 from hypercare.weeks import last_judgeable_week
 
 
@@ -50,16 +50,11 @@ def read_request(
 ) -> AdjustmentRequest:
     """Return what a form asks for; `due` stands in for an empty `as_of`.
 
-    A run that nobody started is taken as asked by the engagement manager. Raises ConfigurationError naming what is
-    wrong with the form.
+    See `read_asked`; raises ConfigurationError naming what is wrong with the form.
     """
-    entries = dict(form)
-    as_of = parse_instant(entries.pop("as_of", None), due)
-    engagement = find_engagement(runtime.engine, str(entries.pop("engagement", None) or ""))
-    requester = requested_by or engagement.roles.get("EM") or "nobody"
-    today = find_local_day(as_of, engagement.time_zone)
-    adjustment = read_form(entries, recorded_by=requester, today=today)
-    return AdjustmentRequest(engagement, adjustment, as_of, requester)
+    asked, entries = read_asked(runtime, form, due, requested_by)
+    adjustment = read_form(entries, recorded_by=asked.requested_by, today=asked.today)
+    return AdjustmentRequest(asked.engagement, adjustment, asked.as_of, asked.requested_by)
 
 
 def find_effect(runtime: Runtime, request: AdjustmentRequest) -> Effect:
