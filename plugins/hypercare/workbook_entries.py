@@ -28,6 +28,11 @@ class Entry:
     told_as_of: datetime | None = None
     """The run, or the form's instant, as of which the ledger has it; None: the ledger does not hold it yet."""
 
+    @property
+    def is_of_form(self) -> bool:
+        """Whether a form told it: it stands in no cell."""
+        return not self.cells
+
     def text(self, column: str) -> str:
         """Return a column's text; empty where it is blank."""
         return str(self.values.get(column, ""))

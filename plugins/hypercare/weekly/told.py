@@ -57,9 +57,7 @@ def record_told_answers(runtime: Runtime, engagement: Engagement, as_of: datetim
     rows = [entry for entry in read_entries(runtime.engine, engagement.id) if entry.sheet != checklists.SHEET]
     items = read_told_items(runtime, engagement)
     told = weigh_entries(runtime, engagement, [*rows, *items], as_of)
-    by_form = {
-        entry.key for entry in read_form_entries(runtime.engine, engagement.id, checklists.SHEET) if entry in items
-    }
+    by_form = {entry.key for entry in items if entry.is_of_form}
     answered = {item.criterion for item in load_exit_checklist(runtime).items if item.id in by_form}
     with runtime.engine.begin() as connection:
         for criterion, answers in told.answers.items():
