@@ -27,19 +27,11 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
+from hypercare.form_params import ask, offer
+
 if TYPE_CHECKING:
     from hypercare.runtime import Runtime
     from hypercare.weekly.answer_item import AnswerRequest
-
-
-def ask(title: str, description: str, **schema: object) -> Param:
-    """Return an entry of the form that must be filled in."""
-    return Param("", type="string", minLength=1, title=title, description_md=description, **schema)
-
-
-def offer(title: str, description: str, **schema: object) -> Param:
-    """Return an entry of the form that may stay empty."""
-    return Param(None, type=["null", "string"], title=title, description_md=description, **schema)
 
 
 with DAG(

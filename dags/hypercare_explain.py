@@ -35,23 +35,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, get_current_context, task
 
 from hypercare.confirming import ConfirmOperator, name_run
+from hypercare.form_params import ask, offer
 
 if TYPE_CHECKING:
     from hypercare.runtime import Runtime
     from hypercare.weekly.explain import ExplanationRequest
-
-
-def ask(title: str, description: str, **schema: object) -> Param:
-    """Return an entry of the form that must be filled in."""
-    return Param("", type="string", minLength=1, title=title, description_md=description, **schema)
-
-
-def offer(title: str, description: str, **schema: object) -> Param:
-    """Return an entry of the form that may stay empty."""
-    return Param(None, type=["null", "string"], title=title, description_md=description, **schema)
 
 
 with DAG(
