@@ -113,8 +113,8 @@ def test_what_stands_has_no_faults():
             {"accepted_by": "ANA"},
             [
                 (
-                    "accepted_by: the explanation is accepted by who gave it; let a second person or the finance contact accept "
-                    "it"
+                    "accepted_by: the explanation is accepted by who gave it; "
+                    "let a second person or the finance contact accept it"
                 )
             ],
         ),
@@ -123,8 +123,8 @@ def test_what_stands_has_no_faults():
             {**ON_BEHALF, "accepted_by": "Nobody Known"},
             [
                 (
-                    "accepted_by: 'Nobody Known' is nobody of this engagement; add the person to the sheet People and access, or "
-                    "to the ICM record"
+                    "accepted_by: 'Nobody Known' is nobody of this engagement; "
+                    "add the person to the sheet People and access, or to the ICM record"
                 )
             ],
         ),

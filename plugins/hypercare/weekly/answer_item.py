@@ -10,6 +10,7 @@ from typing import Any
 from hypercare.answer_form import AnswerForm, ChecklistStanding, list_answer_faults, read_answer_form, tell_answer
 from hypercare.errors import PermanentError, say_faults
 from hypercare.ledger.chain import lock_engagement
+from hypercare.ledger.decisions import decided_as_of
 from hypercare.ledger.form_entries import record_form_entry
 from hypercare.runtime import Runtime
 from hypercare.weekly.asking import Asked, read_asked, require_in_hypercare
@@ -60,5 +61,10 @@ def record_answer(runtime: Runtime, request: AnswerRequest) -> bool:
 
 
 def judge_answered(runtime: Runtime, request: AnswerRequest) -> int:
-    """Judge the engagement on what is answered now; return how many decisions were appended."""
-    return judge_engagement(runtime, request.asked.engagement, request.asked.as_of)
+    """Judge the engagement's latest week on what is answered now; return how many decisions were appended.
+
+    Several answers may bear one instant: each is judged.
+    """
+    engagement = request.asked.engagement
+    latest = max(decided_as_of(runtime.engine, engagement.id), default=None)
+    return judge_engagement(runtime, engagement, request.asked.as_of, judge_from=latest)
