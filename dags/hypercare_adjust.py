@@ -37,15 +37,11 @@ from airflow.sdk import DAG, Param, get_current_context, task
 
 from hypercare.adjustments import Kind
 from hypercare.confirming import ConfirmOperator, name_run
+from hypercare.form_params import ask, offer
 
 if TYPE_CHECKING:
     from hypercare.runtime import Runtime
     from hypercare.weekly.adjust import AdjustmentRequest
-
-
-def offer(title: str, description: str, **schema: object) -> Param:
-    """Return an entry of the form that may stay empty."""
-    return Param(None, **{"type": ["null", "string"], **schema}, title=title, description_md=description)
 
 
 with DAG(
@@ -60,16 +56,10 @@ with DAG(
     tags=["hypercare", "by hand"],
     default_args={"owner": "hypercare-ops", "retries": 0},
     params={
-        "engagement": Param("", type="string", minLength=1, title="Engagement", description_md="Name or ICM id."),
+        "engagement": ask("Engagement", "Name or ICM id."),
         "kind": Param(type="string", enum=[kind.value for kind in Kind], title="What is to be recorded"),
-        "reason": Param("", type="string", minLength=1, title="Reason"),
-        "decided_by": Param(
-            "",
-            type="string",
-            minLength=1,
-            title="Who decided",
-            description_md="For `waiver_asked` who asks, for `waiver_approved` who approves.",
-        ),
+        "reason": ask("Reason"),
+        "decided_by": ask("Who decided", "For `waiver_asked` who asks, for `waiver_approved` who approves."),
         "decided_on": offer("Decided on", "Empty: today.", format="date"),
         "evidence": offer("Evidence", "Mail, ticket or minutes; needed where who decided is not who triggers."),
         "starts_on": offer("Pause: first day", "`pause`", format="date"),

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from hypercare.canonical import digest
 from hypercare.errors import ConfigurationError
+from hypercare.form_fields import Remark, Words, drop_blanks, tell_problems
 from hypercare.weeks import Week
 
 
@@ -40,8 +41,6 @@ class Kind(StrEnum):
         return self in (Kind.WAIVER_APPROVED, Kind.WAIVER_REJECTED, Kind.EXIT_BY_EXCEPTION)
 
 
-Words: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Remark: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True)]
 WeekLabel: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^(\d{4}-W\d{2})?$")]
 Transition: TypeAlias = Literal["customer_calls", "support_session_and_cvm_mail"]
 """How a customer is handed over (rule R18), as in the policy's routes."""
@@ -223,7 +222,7 @@ def read_form(form: Mapping[str, Any], *, recorded_by: str, today: date) -> Adju
     `decided_on` may be left out and is then `today`. Risks come as texts `risk | owner | 2026-04-30`.
     Raises ConfigurationError naming each entry that is missing, wrong, or belongs to another kind.
     """
-    given = {name: value for name, value in form.items() if value not in (None, "", [], ())}
+    given = drop_blanks(form)
     try:
         kind = Kind(given.pop("kind", ""))
     except ValueError as error:
@@ -239,7 +238,7 @@ def read_form(form: Mapping[str, Any], *, recorded_by: str, today: date) -> Adju
     try:
         adjustment: Adjustment = TypeAdapter(RECORDS[kind]).validate_python(values)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_tell_problems(kind, error))) from error
+        raise ConfigurationError(tell_problems(error, f"a {kind}")) from error
     return adjustment
 
 
@@ -256,12 +255,3 @@ def _read_risk(text: str) -> dict[str, str]:
         msg = f"Param risks: {text!r} is not `risk | owner | 2026-04-30`"
         raise ConfigurationError(msg)
     return dict(zip(("risk", "owner", "due_on"), parts, strict=True))
-
-
-def _tell_problems(kind: Kind, error: ValidationError) -> list[str]:
-    problems = []
-    for each in error.errors(include_url=False):
-        name = ".".join(map(str, each["loc"]))
-        missing = each["type"] in ("missing", "string_too_short", "too_short")
-        problems.append(f"Param {name}: {f'a {kind} needs it' if missing else each['msg']}")
-    return problems

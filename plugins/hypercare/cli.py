@@ -12,9 +12,11 @@ from sqlalchemy import Connection, select
 
 from hypercare.commands.acknowledge import acknowledge
 from hypercare.commands.adjust import adjust
+from hypercare.commands.answer import answer
 from hypercare.commands.connect import connect
 from hypercare.commands.console import AsJson, console, fail, find_engagement, show
 from hypercare.commands.doctor import doctor
+from hypercare.commands.explain import explain
 from hypercare.errors import HypercareError
 from hypercare.ledger import tables
 from hypercare.ledger.chain import verify_chain
@@ -32,6 +34,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(connect, name="connect")
 app.command()(acknowledge)
 app.command()(adjust)
+app.command()(answer)
+app.command()(explain)
 app.command()(doctor)
 
 AsOf = Annotated[str | None, typer.Option(help="Judge what is due at this instant; default: now.")]

@@ -1,10 +1,10 @@
-"""What people told in the hypercare workbook, row by row, and what of it is not taken. Pure."""
+"""What people told in the hypercare workbook and in forms, row by row, and what of it is not taken. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,13 @@ class Entry:
     """Whether every cell was accepted; only then is it acted on."""
     told_by: str = ""
     """Who told it: by its own column, or else who saved the file, as the file tells."""
+    told_as_of: datetime | None = None
+    """The run, or the form's instant, as of which the ledger has it; None: the ledger does not hold it yet."""
+
+    @property
+    def is_of_form(self) -> bool:
+        """Whether a form told it: it stands in no cell."""
+        return not self.cells
 
     def text(self, column: str) -> str:
         """Return a column's text; empty where it is blank."""
@@ -62,6 +69,16 @@ class Refusal:
     value: str
     reason: str
     remedy: str
+
+
+def choose_latest(told: Iterable[Entry]) -> list[Entry]:
+    """Return one entry for each thing told: the one told last, of several at one time the last one given.
+
+    An entry with a cell that was refused takes nothing back: what is complete goes before it.
+    """
+    earliest = datetime.min.replace(tzinfo=UTC)
+    ordered = sorted(told, key=lambda entry: (entry.is_complete, entry.told_as_of or earliest))
+    return list({(entry.sheet, entry.key): entry for entry in ordered}.values())
 
 
 def is_same_name(one: str, other: str) -> bool:

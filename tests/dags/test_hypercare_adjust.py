@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,67 +15,9 @@ from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.database import open_engine
 from hypercare.ledger.roster import record_engagements
 from hypercare.model import Engagement, Segment
-from tests.dags.conftest import run_python
+from tests.dags.playing_dags import QUESTION, describe_dag, play_dag
 
 CHAIN = ["check_adjustment", "show_effect", "confirm_adjustment", "record_adjustment", "judge_engagement"]
-DESCRIBE = """
-import json
-from airflow.dag_processing.dagbag import DagBag
-dag = DagBag().dags["hypercare_adjust"]
-confirm = dag.get_task("confirm_adjustment")
-print(json.dumps({
-    "tasks": {t.task_id: [sorted(t.upstream_task_ids), t.trigger_rule.value, t.retries, t.owner] for t in dag.tasks},
-    "params": {name: dag.params.get_param(name).schema for name in dag.params}, "doc": dag.doc_md,
-    "schedule": type(dag.timetable).__name__, "active": dag.max_active_runs, "deadlines": len(dag.deadline or []),
-    "defaults": confirm.defaults, "options": confirm.options, "templates": sorted(confirm.template_fields),
-    "timeout_days": confirm.response_timeout.days,
-}))
-"""
-# Plays runs of the DAG one after the other; a thread answers what they ask, by Airflow's own API as its pages do.
-RUN = """
-import json, sys, threading, time
-from airflow.api_fastapi.app import create_app
-from airflow.dag_processing.dagbag import DagBag
-from fastapi.testclient import TestClient
-
-plays, passwords = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-api = TestClient(create_app(apps="core"))
-waiting, asked = "/api/v2/dags/~/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input", []
-
-def login(user):
-    token = api.post("/auth/token", json={"username": user, "password": passwords[user]}).json()["access_token"]
-    return {"Authorization": "Bearer " + token}
-
-def answer(play, done):
-    while not done.is_set():
-        for found in api.get(waiting, headers=login("ops")).json()["hitl_details"]:
-            ti = found["task_instance"]
-            assert ti["task_id"] == "confirm_adjustment"
-            task = f"taskInstances/{ti['task_id']}/-1/hitlDetails"
-            path = f"/api/v2/dags/{ti['dag_id']}/dagRuns/{ti['dag_run_id']}/{task}"
-            codes = [api.patch(path, headers=login(user), json={"chosen_options": [option]}).status_code
-                     for user, option in play["answers"]]
-            people = [user["id"] for user in found["assigned_users"]]
-            asked.append({"subject": found["subject"], "body": found["body"], "people": people, "codes": codes})
-        time.sleep(0.5)
-
-outcomes = []
-for play in plays:
-    dag = DagBag().dags["hypercare_adjust"]  # a new one: dag.test leaves a run's conf in the params of its tasks
-    done = threading.Event()
-    thread = threading.Thread(target=answer, args=(play, done))
-    thread.start()
-    try:
-        run = dag.test(run_conf=play["conf"], mark_success_pattern=play.get("forged"))
-    finally:
-        done.set()
-        thread.join()
-    states = {task.task_id: str(task.state) for task in run.get_task_instances()}
-    outcomes.append({"state": str(run.state), "tasks": states, "asked": list(asked)})
-    asked.clear()
-print(json.dumps(outcomes))
-"""
-PASSWORDS = {name: f"of-{name}" for name in ("ops", "vera", "jonas", "mia")}
 ENGAGEMENT = Engagement(
     id="a0X000000000001",
     name="Northwind go-live",
@@ -94,8 +35,7 @@ ENGAGEMENT = Engagement(
 
 @pytest.fixture(scope="module")
 def dag(migrated_airflow: dict[str, str]) -> dict[str, Any]:
-    described: dict[str, Any] = json.loads(run_python(DESCRIBE, migrated_airflow))
-    return described
+    return describe_dag(migrated_airflow, "hypercare_adjust")
 
 
 def test_nothing_is_recorded_before_it_was_checked_shown_and_confirmed(dag: dict[str, Any]) -> None:
@@ -106,10 +46,7 @@ def test_nothing_is_recorded_before_it_was_checked_shown_and_confirmed(dag: dict
 
 
 def test_the_question_has_no_default_answer_and_names_people_when_it_is_asked(dag: dict[str, Any]) -> None:
-    assert dag["defaults"] is None
-    assert dag["options"] == ["Approve", "Reject"]
-    assert dag["templates"] == ["assigned_users", "body", "subject"]
-    assert dag["timeout_days"] == 14
+    assert dag["questions"] == {"confirm_adjustment": QUESTION}
     # Runs that wait for people must not keep the next one from starting.
     assert (dag["schedule"], dag["active"], dag["deadlines"]) == ("NullTimetable", 64, 0)
     assert "Runbook" in dag["doc"]
@@ -142,16 +79,10 @@ def test_only_the_answer_of_a_person_who_was_asked_is_recorded(
 ) -> None:
     engine = open_engine(ledger_url)
     record_engagements(engine, [ENGAGEMENT], datetime(2026, 1, 12, tzinfo=UTC))
-    (tmp_path / "passwords.json").write_text(json.dumps(PASSWORDS))
-    environment = migrated_airflow | {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:op" for name in PASSWORDS),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test and of no other place, long enough",
-        "HYPERCARE_LEDGER_URL": ledger_url,
-        "HYPERCARE_STATE_FOLDER": str(tmp_path),
-        "HYPERCARE_APPROVERS": "vera, jonas",
-    }
-    found = json.loads(run_python(RUN, environment, json.dumps(list(PLAYS.values())), json.dumps(PASSWORDS)))
+    settings = {"HYPERCARE_LEDGER_URL": ledger_url, "HYPERCARE_STATE_FOLDER": str(tmp_path)}
+    settings["HYPERCARE_APPROVERS"] = "vera, jonas"
+    environment = migrated_airflow | settings
+    found = play_dag(environment, "hypercare_adjust", "confirm_adjustment", list(PLAYS.values()), tmp_path)
     outcomes = dict(zip(PLAYS, found, strict=True))
 
     def states(name: str) -> list[str]:

@@ -58,12 +58,20 @@ def make_file(sheets: Mapping[str, Rows], saved_by: str = "Ana Example") -> byte
 
 
 def make_by_hand(
-    title: str, cells: Sequence[str], *, dimension: str = "", extra: Mapping[str, str] | None = None
+    title: str,
+    cells: Sequence[str],
+    *,
+    dimension: str = "",
+    after: str = "",
+    extra: Mapping[str, str | bytes] | None = None,
 ) -> bytes:
-    """A workbook of one sheet whose rows are given as XML, as writers other than openpyxl put it."""
+    """A workbook of one sheet whose rows are given as XML, as writers other than openpyxl put it.
+
+    `after` follows the rows; `extra` are further parts, or other ones of the same name.
+    """
     told = f'<dimension ref="{dimension}"/>' if dimension else ""
     rows = "".join(cells)
-    parts = {
+    parts: dict[str, str | bytes] = {
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
         f'<Override PartName="/xl/workbook.xml" ContentType="{KIND}.sheet.main+xml"/>'
         f'<Override PartName="/xl/styles.xml" ContentType="{KIND}.styles+xml"/></Types>',
@@ -77,7 +85,7 @@ def make_by_hand(
         '<fills count="1"><fill><patternFill/></fill></fills>'
         '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
         '<cellXfs count="2"><xf/><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{MAIN}">{told}<sheetData>{rows}</sheetData></worksheet>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{MAIN}">{told}<sheetData>{rows}</sheetData>{after}</worksheet>',
         **(extra or {}),
     }
     stream = io.BytesIO()

@@ -10,8 +10,8 @@ import typer
 
 from hypercare.adjustment_effects import tell_effect
 from hypercare.adjustments import Kind, list_fields
-from hypercare.commands.console import console, open_migrated_runtime
-from hypercare.errors import ConfigurationError, HypercareError
+from hypercare.commands.console import console, failing_by_words, open_migrated_runtime
+from hypercare.errors import ConfigurationError
 from hypercare.ledger.adjustments import Confirmation
 from hypercare.runtime import Runtime
 
@@ -29,13 +29,10 @@ def adjust(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effect only.")] = False,
 ) -> None:
     """Show what an adjustment changes for weeks, cycle and gate; record it where --confirmed-by names who confirmed."""
-    try:
+    with failing_by_words():
         form = {**_read_entries(entries), "engagement": engagement, "kind": kind.value, "as_of": as_of}
         with open_migrated_runtime() as runtime:
             _adjust(runtime, form, requested_by or getpass.getuser(), "" if dry_run else confirmed_by)
-    except HypercareError as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
 
 
 def _read_entries(entries: list[str]) -> dict[str, Any]:
@@ -50,7 +47,8 @@ def _read_entries(entries: list[str]) -> dict[str, Any]:
 
 
 def _adjust(runtime: Runtime, form: dict[str, Any], requested_by: str, confirmed_by: str) -> None:
-    from hypercare.weekly.adjust import APPROVE, find_effect, judge_adjusted, read_request, record
+    from hypercare.weekly.adjust import find_effect, judge_adjusted, read_request, record
+    from hypercare.weekly.approvers import APPROVE
 
     now = datetime.now(UTC)
     request = read_request(runtime, form, now, requested_by)

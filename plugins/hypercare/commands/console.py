@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hypercare.canonical import plain
+from hypercare.errors import HypercareError
 from hypercare.ledger.database import migrate
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement
@@ -47,6 +48,16 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool, colour
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()), style=str(row[colour_by]) if colour_by else None)
     console.print(table)
+
+
+@contextmanager
+def failing_by_words() -> Iterator[None]:
+    """Say what is wrong where something refuses what was asked, and end with exit code 1."""
+    try:
+        yield
+    except HypercareError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
 
 
 @contextmanager

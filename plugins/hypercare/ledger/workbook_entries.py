@@ -159,7 +159,7 @@ def _columns(entry: Entry, saved_by: str) -> dict[str, Any]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.sheet, row.key, row._mapping["values"], row.cells, row.complete, row.told_by)
+    return Entry(row.sheet, row.key, row._mapping["values"], row.cells, row.complete, row.told_by, row.as_of)
 
 
 def _version(row: Row[Any]) -> WorkbookVersion:

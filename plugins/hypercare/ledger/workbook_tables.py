@@ -39,6 +39,19 @@ workbook_entries = Table(
     ForeignKeyConstraint(["engagement", "version"], ["workbook_versions.engagement", "workbook_versions.version"]),
 )
 
+form_entries = Table(
+    "form_entries",
+    metadata,
+    Column("engagement", String, primary_key=True),
+    Column("sheet", String, primary_key=True, comment="the workbook's sheet that asks the same"),
+    Column("key", Text, primary_key=True, comment="as a row of that sheet bears it"),
+    Column("recorded_as_of", Instant, primary_key=True),
+    Column("values", JSONB, nullable=False, comment="by column of that sheet"),
+    Column("told_by", Text, nullable=False),
+    Column("requested_by", Text, nullable=False, comment="who filled in the form"),
+    Column("confirmed_by", Text, nullable=False, comment="empty: nobody is asked to confirm"),
+)
+
 explanations = Table(
     "explanations",
     metadata,

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from hypercare.canonical import plain
 from hypercare.errors import ContractError
 from hypercare.systems.sheet_form import normalise
+from hypercare.systems.sheet_layout import Block
 from hypercare.systems.sheet_reading import (
     CellFault,
     Header,
     SheetRow,
     describe_missing_headers,
-    list_merged_faults,
+    list_block_faults,
     read_header,
     read_rows,
 )
-from hypercare.systems.workbook import Cell, MergedCells, Saved, Sheet, WorkbookLimits, open_workbook, read_saved
+from hypercare.systems.workbook import Cell, Sheet, open_workbook
 from hypercare.systems.workbook_form import WorkbookForm, WorkbookSheet
+from hypercare.systems.workbook_package import Saved, WorkbookLimits, read_saved
 from hypercare.workbook_entries import Entry, Refusal
 
 FORM_FILE = "templates/workbook.yaml"
@@ -92,11 +94,11 @@ def _read_sheet(sheet: Sheet, name: str, form: WorkbookSheet) -> tuple[SheetRead
         header = read_header(sheet, form)
         if header is None:
             return _refuse_sheet(sheet, name, CellFault("", describe_missing_headers(sheet, form, FORM_FILE)))
-        merged = list_merged_faults(sheet, header)
-        fatal = [*header.faults, *(fault for block, fault in merged if block.first_row <= header.row)]
+        blocks = list_block_faults(sheet, header)
+        fatal = [*header.faults, *(fault for block, fault in blocks if block.first_row <= header.row)]
         if fatal:
             return _refuse_sheet(sheet, name, *fatal)
-        entries, refusals = _read_entries(sheet, name, form, header, merged)
+        entries, refusals = _read_entries(sheet, name, form, header, blocks)
     except ContractError as error:
         return _refuse_sheet(sheet, name, CellFault("", str(error)))
     ignored = tuple(f"{cell.name} {str(cell.value).strip()[:60]!r}" for cell in header.unknown)
@@ -112,7 +114,7 @@ def _read_entries(
     name: str,
     form: WorkbookSheet,
     header: Header,
-    merged: Sequence[tuple[MergedCells, CellFault]],
+    blocks: Sequence[tuple[Block, CellFault]],
 ) -> tuple[list[Entry], list[Refusal]]:
     entries: list[Entry] = []
     refusals: list[Refusal] = []
@@ -122,24 +124,24 @@ def _read_entries(
         if all(form.columns[column].given for column in row.cells):
             continue
         cells = {column: Cell(row.number, place, None, "n").name for column, place in header.places.items()}
-        faults = [*row.faults, *_list_row_faults(row, form, cells, merged)]
+        faults = [*row.faults, *_list_row_faults(row, form, cells, blocks)]
         key, repeated = _find_key(row, form, cells, seen)
         faults += repeated
         hidden = {cell.name for cell in row.cells.values() if cell.column in personal}
         refusals += [_refusal(sheet.name, fault, NOT_REPEATED if fault.cell in hidden else None) for fault in faults]
         if key:
             entries.append(_make_entry(name, key, row, form, cells, is_complete=not faults))
-    return entries, refusals
+    return entries, list(dict.fromkeys(refusals))  # a block of cells is a fault of each of its rows
 
 
 def _list_row_faults(
-    row: SheetRow, form: WorkbookSheet, cells: Mapping[str, str], merged: Sequence[tuple[MergedCells, CellFault]]
+    row: SheetRow, form: WorkbookSheet, cells: Mapping[str, str], blocks: Sequence[tuple[Block, CellFault]]
 ) -> Iterator[CellFault]:
     for column, known in form.columns.items():
         if known.filled and column not in row.cells:
             beside = next(iter(row.cells.values())).name
             yield CellFault(cells[column], f"is blank, though {beside} is not: fill it in, or empty the row")
-    for block, fault in merged:
+    for block, fault in blocks:
         if block.first_row <= row.number <= block.last_row:
             yield fault
 
@@ -170,7 +172,8 @@ def _make_entry(
 
 def _refusal(sheet: str, fault: CellFault, value: str | None = None) -> Refusal:
     """Split a fault's words, which end in what to do; `value` stands for one that must not be repeated."""
-    reason, found, remedy = fault.words.rpartition(": " if fault.cell else ". ")
+    mark = ": " if fault.cell else ". " if ". " in fault.words else "; "
+    reason, found, remedy = fault.words.rpartition(mark)
     if not found:
         reason, remedy = fault.words, "correct it and save the workbook"
     if value is not None:

@@ -11,10 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from hypercare.systems.sheet_form import SheetForm, normalise
-from hypercare.systems.workbook import Cell, MergedCells, Sheet
+from hypercare.systems.sheet_layout import Block
+from hypercare.systems.workbook import Cell, Sheet
 from hypercare.weeks import Week
 
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -112,19 +114,21 @@ def describe_missing_headers(sheet: Sheet, form: SheetForm, file: str) -> str:
     )
 
 
-def list_merged_faults(sheet: Sheet, header: Header) -> list[tuple[MergedCells, CellFault]]:
-    """Return the merged cells in the table: all but the first of them are empty in the file, whatever one sees."""
-    used = set(header.places.values())
+def list_block_faults(sheet: Sheet, header: Header) -> list[tuple[Block, CellFault]]:
+    """Return the blocks of cells in the table that are merged, or filled by one formula: they are not what one sees."""
+    used = header.places.values()
     return [
-        (
-            merged,
-            CellFault(
-                merged.name, f"are merged{' in the header' if merged.first_row <= header.row else ''}: unmerge them"
-            ),
-        )
-        for merged in sheet.read_merged_cells()
-        if merged.last_row >= header.row and used & set(range(merged.first_column, merged.last_column + 1))
+        (block, CellFault(block.name, _describe_block(block, in_header=block.first_row <= header.row)))
+        for block in sheet.read_blocks()
+        if block.last_row >= header.row and any(block.first_column <= place <= block.last_column for place in used)
     ]
+
+
+def _describe_block(block: Block, *, in_header: bool) -> str:
+    where = " in the header" if in_header else ""
+    if block.is_merged:
+        return f"are merged{where}: unmerge them"
+    return f"are filled by one formula{where}: paste their values instead"
 
 
 def read_rows(sheet: Sheet, form: SheetForm, header: Header) -> Iterator[SheetRow]:
@@ -164,6 +168,9 @@ class ValueReader:
         """Return the value of a cell of the column `name`."""
         if cell.fault:
             raise ValueError(cell.fault)
+        if cell.is_percentage:
+            msg = f"holds {write_text(cell.value)} shown as a percentage: format it as a number, as it is meant"
+            raise ValueError(msg)
         return self._readers[self._form.columns[name].kind](name, cell.value)
 
     def _read_date(self, _: str, value: Any) -> str:  # noqa: ANN401 - a cell holds anything
@@ -194,7 +201,7 @@ class ValueReader:
         return answer
 
     def _read_number(self, _: str, value: Any) -> Decimal:  # noqa: ANN401 - a cell holds anything
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             return Decimal(format(value, EXCEL_DIGITS) if isinstance(value, float) else value)
         text = write_text(value)
         if isinstance(value, str) and PLAIN_NUMBER.fullmatch(text):

@@ -19,13 +19,14 @@ from hypercare.systems.sheet_reading import (
     SheetRow,
     describe_missing_headers,
     find_header,
-    list_merged_faults,
+    list_block_faults,
     read_header,
     read_rows,
 )
 from hypercare.systems.tracker_mapping import TrackerMapping, load_tracker_mapping
-from hypercare.systems.workbook import Cell, Sheet, WorkbookLimits, open_workbook
+from hypercare.systems.workbook import Cell, Sheet, open_workbook
 from hypercare.systems.workbook_files import fetch_workbook
+from hypercare.systems.workbook_package import WorkbookLimits
 
 __all__ = ["TrackerMapping", "TrackerRead", "load_tracker_mapping", "read_tracker"]
 
@@ -61,7 +62,7 @@ def read_tracker(
             msg = f"{place}: {describe_missing_headers(sheet, mapping, 'mappings/tracker.yaml')}"
             raise ContractError(msg)
         _refuse(place, header.faults)
-        _refuse(place, [fault for _, fault in list_merged_faults(sheet, header)])
+        _refuse(place, [fault for _, fault in list_block_faults(sheet, header)])
         rows = _read_items(sheet, header, mapping, place)
     return TrackerRead(rows, name, sheet.name, hashlib.sha256(content).hexdigest())
 

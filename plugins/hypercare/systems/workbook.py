@@ -1,58 +1,46 @@
 """Reading .xlsx workbooks that somebody else wrote: refused with a reason where they are no plain, harmless table.
 
-The package is checked before openpyxl sees it: its kind, its sizes (a zip bomb), macros, document type declarations.
-Sheets are then streamed; what a stream does not tell by itself (merged cells) is read from the sheet's XML.
+The package is checked before openpyxl sees it. Sheets are then streamed; what a stream does not tell by itself is read
+from the sheet's XML.
 """
 
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BytesIO
-from typing import IO, Any
-from xml.etree.ElementTree import ParseError
-from xml.parsers.expat import ParserCreate
+from typing import Any
 
 import openpyxl
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import iterparse
-from openpyxl.utils import get_column_letter, range_boundaries
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from hypercare.errors import ContractError
+from hypercare.systems.sheet_layout import Block, read_blocks
+from hypercare.systems.workbook_package import WorkbookLimits, check_package
 
-OLE_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How .xls files begin, and .xlsx files under a password, which Office wraps in the same container."""
-ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 FORMULA, ERROR = "f", "e"
-
-
-@dataclass(frozen=True)
-class WorkbookLimits:
-    """From what size on a workbook is refused; 20,000 rows of 20 columns take about 3 MB, 40 MB uncompressed."""
-
-    compressed_bytes: int = 25_000_000
-    uncompressed_bytes: int = 150_000_000
-    entries: int = 2_000
-    compression_ratio: int = 200
-    """Of an entry whose content exceeds `ratio_from_bytes`: less repeats itself a lot without harm."""
-    ratio_from_bytes: int = 1_000_000
-    columns: int = 256
-    """What stands further right is not looked at."""
+MOST_CHARACTERS = 32_767
+"""Of a cell, in Excel and LibreOffice alike."""
+CARRIAGE_RETURN = "_x000D_"
+"""How Office writes one into a cell's text; nobody sees it."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: `value` is None, text, a number, a bool, a date, a time or a duration; `kind` is openpyxl's type."""
+    """One cell: `value` is None, text, a number, a bool, a date, a time or a duration; `kind` is openpyxl's type.
+
+    Of a formula `value` is the formula's text.
+    """
 
     row: int
     column: int
     value: Any
     kind: str
+    is_percentage: bool = False
+    """Whether a number is shown a hundredfold, with its sign."""
 
     @property
     def name(self) -> str:
@@ -68,103 +56,54 @@ class Cell:
     def fault(self) -> str:
         """Why its value cannot be taken, in words; empty: it can."""
         if self.kind == FORMULA:
-            formula = str(getattr(self.value, "text", self.value))[:60]
-            return f"holds the formula {formula!r}: paste its value instead"
+            return f"holds the formula {self.value[:60]!r}: paste its value instead"
         if self.kind == ERROR:
             return f"shows {self.value}: correct it"
+        if isinstance(self.value, str) and len(self.value) > MOST_CHARACTERS:
+            return f"holds {len(self.value):,} characters, and cells end at {MOST_CHARACTERS:,}: shorten it"
         return ""
-
-
-@dataclass(frozen=True)
-class MergedCells:
-    """A block of merged cells; rows and columns count from 1, both ends belong to it."""
-
-    name: str
-    first_column: int
-    first_row: int
-    last_column: int
-    last_row: int
 
 
 class Sheet:
     """One worksheet of an open workbook."""
 
-    def __init__(self, sheet: Any, archive: zipfile.ZipFile, file: str, columns: int) -> None:  # noqa: ANN401 - openpyxl's
+    def __init__(self, sheet: Any, archive: zipfile.ZipFile, file: str, limits: WorkbookLimits) -> None:  # noqa: ANN401 - openpyxl's
         self.name: str = sheet.title
         self._sheet = sheet
         self._archive = archive
-        self._file = file
-        self._columns = columns
+        self._place = f"{file}, sheet {self.name!r}"
+        self._limits = limits
 
     def rows(self, first: int = 1, last: int | None = None, columns: int | None = None) -> Iterator[list[Cell]]:
         """Yield the rows from `first` to `last`, hidden ones too, each with its cells that are not empty.
 
         `columns`: how many from the left are looked at; None: as many as the limits allow.
         """
-        with _reporting_damage(self._file):
+        with _reporting_damage(self._place):
             # A workbook may claim any size for its sheet, and rows and columns are filled up to it.
             self._sheet.reset_dimensions()
-            for row in self._sheet.iter_rows(min_row=first, max_row=last, max_col=columns or self._columns):
-                yield [
-                    Cell(cell.row, cell.column, cell.value, cell.data_type) for cell in row if cell.value is not None
-                ]
+            for row in self._sheet.iter_rows(min_row=first, max_row=last, max_col=columns or self._limits.columns):
+                yield [_read_cell(cell) for cell in row if cell.value is not None]
 
-    def read_merged_cells(self) -> list[MergedCells]:
-        """Return the sheet's merged cells; raise ContractError where its rows stand in disorder."""
-        found: list[MergedCells] = []
-        last = 0
+    def read_blocks(self) -> list[Block]:
+        """Return the sheet's merged cells, and those that one formula fills.
 
-        def note(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal last
-            kind = tag.rpartition(":")[2]
-            if kind == "mergeCell":
-                left, top, right, bottom = (int(bound or 0) for bound in range_boundaries(attributes["ref"]))
-                found.append(MergedCells(attributes["ref"], left, top, right, bottom))
-            elif kind == "row":
-                number = int(attributes.get("r") or last + 1)
-                if number <= last:
-                    msg = f"row {number} follows row {last}"
-                    raise ValueError(msg)
-                last = number
-
-        # openpyxl tells a streamed sheet's merged cells nowhere, and skips rows that do not ascend. Expat builds no
-        # tree; document types, the way to its known attacks, are refused.
-        parser = ParserCreate()
-        parser.StartElementHandler = note
-        parser.StartDoctypeDeclHandler = _refuse_declaration
-        with _reporting_damage(self._file), self._archive.open(self._sheet._worksheet_path) as part:
-            parser.ParseFile(part)
-        return found
+        Raises ContractError where rows or cells stand in disorder, since reading them would skip some.
+        """
+        with _reporting_damage(self._place), self._archive.open(self._sheet._worksheet_path) as part:
+            return read_blocks(part, self._limits.blocks)
 
 
-@dataclass(frozen=True)
-class Saved:
-    """Who saved a workbook last and when (UTC), as its own file tells; blank where it does not."""
-
-    by: str = ""
-    at: datetime | None = None
-
-
-def read_saved(content: bytes) -> Saved:
-    """Return what a package that was checked tells about its last saving; never an error, it is only a hint."""
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive, archive.open("docProps/core.xml") as part:
-            told = {tag.rpartition("}")[2]: (text or "").strip() for tag, text in _list_texts(part)}
-        at = datetime.fromisoformat(told["modified"]) if told.get("modified") else None
-        if at is not None:  # the format asks for UTC, and for its letter
-            at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (KeyError, ValueError, ParseError, DefusedXmlException, zipfile.BadZipFile, zlib.error):
-        return Saved()
-    return Saved(told.get("lastModifiedBy", "")[:200], at)
-
-
-def _list_texts(part: IO[bytes]) -> Iterator[tuple[str, str | None]]:
-    return ((element.tag, element.text) for _, element in iterparse(part, forbid_dtd=True))
-
-
-def _refuse_declaration(*_: object) -> None:
-    msg = "it declares a document type"
-    raise ValueError(msg)
+def _read_cell(cell: Any) -> Cell:  # noqa: ANN401 - openpyxl's
+    value, kind = cell.value, cell.data_type
+    if isinstance(value, ArrayFormula):
+        value = value.text
+    elif isinstance(value, DataTableFormula):
+        value = f"=TABLE({value.r1 or ''},{value.r2 or ''})"
+    elif isinstance(value, str) and CARRIAGE_RETURN in value:
+        value = value.replace(CARRIAGE_RETURN, "")
+    is_percentage = isinstance(value, int | float) and kind == "n" and "%" in cell.number_format
+    return Cell(cell.row, cell.column, value, kind, is_percentage)
 
 
 @contextmanager
@@ -179,102 +118,20 @@ def open_workbook(content: bytes, file: str, limits: WorkbookLimits | None = Non
         with _reporting_damage(file):
             workbook = openpyxl.load_workbook(BytesIO(content), read_only=True, keep_links=False)
         try:
-            yield [Sheet(sheet, archive, file, limits.columns) for sheet in workbook.worksheets]
+            yield [Sheet(sheet, archive, file, limits) for sheet in workbook.worksheets]
         finally:
             workbook.close()
 
 
 @contextmanager
-def _reporting_damage(file: str) -> Iterator[None]:
-    """Turn what openpyxl's parsers happen to raise on a damaged part (KeyError, TypeError …) into a ContractError."""
+def _reporting_damage(place: str) -> Iterator[None]:
+    """Name the place, also of what openpyxl's parsers happen to raise on a damaged part (KeyError, TypeError …)."""
     try:
         yield
-    except Exception as error:
-        msg = f"{file}: the workbook is damaged ({type(error).__name__}: {error}); open it in Excel and save it anew"
+    except ContractError as error:
+        msg = f"{place}: {error}"
         raise ContractError(msg) from error
-
-
-def check_package(content: bytes, file: str, limits: WorkbookLimits) -> None:
-    """Raise ContractError, naming the file and what to do, for what is no .xlsx package or too big a one."""
-    fault = _find_wrong_kind(content)
-    if not fault:
-        try:
-            with zipfile.ZipFile(BytesIO(content)) as archive:
-                fault = (
-                    _find_bomb(archive.infolist(), limits) or _find_wrong_parts(archive) or _find_declaration(archive)
-                )
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
-            fault = f"is damaged or cut short ({error}); save it again"
-    if fault:
-        msg = f"{file}: {fault}"
-        raise ContractError(msg)
-
-
-def _find_wrong_kind(content: bytes) -> str:
-    if not content:
-        return "is empty"
-    if content.startswith(OLE_FILE):
-        if ENCRYPTED_PACKAGE in content:
-            return "is protected by a password; save it without one"
-        return "is an old .xls workbook; save it as .xlsx"
-    if not content.startswith(b"PK\x03\x04"):
-        return f"is no .xlsx workbook, it begins with {content[:16]!r}; save it as .xlsx"
-    return ""
-
-
-def _find_bomb(entries: Sequence[zipfile.ZipInfo], limits: WorkbookLimits) -> str:
-    """Judge by the sizes that the package declares: zipfile reads no entry beyond its own."""
-    if len(entries) > limits.entries:
-        return f"holds {len(entries)} parts, more than {limits.entries}: this is no tracker"
-    total = sum(entry.file_size for entry in entries)
-    if total > limits.uncompressed_bytes:
-        return f"unpacks to {total:,} bytes, more than {limits.uncompressed_bytes:,}: remove what is no action item"
-    for entry in entries:
-        ratio = entry.file_size // max(1, entry.compress_size)
-        if entry.file_size > limits.ratio_from_bytes and ratio > limits.compression_ratio:
-            return f"part {entry.filename} is packed {ratio}-fold, like a zip bomb; save the workbook anew from Excel"
-        if entry.flag_bits & 1:
-            return f"part {entry.filename} is encrypted; save the workbook without a password"
-        if entry.compress_type not in READABLE:
-            return f"part {entry.filename} is packed in a way that Excel does not use; save the workbook anew"
-    return ""
-
-
-def _find_wrong_parts(archive: zipfile.ZipFile) -> str:
-    names = [name.lower() for name in archive.namelist()]
-    if len(names) != len(set(names)):
-        return "holds two parts of the same name; save it anew from Excel"
-    if "[content_types].xml" not in names:
-        return "is a zip file, but no workbook; save it as .xlsx"
-    if any(name.endswith("vbaproject.bin") for name in names) or b"macroEnabled" in _read_content_types(archive):
-        return "holds macros; save it as .xlsx, without them"
-    if "xl/workbook.bin" in names:
-        return "is a binary .xlsb workbook; save it as .xlsx"
-    if not any(name.startswith("xl/workbook") for name in names):
-        return "is an Office file, but no workbook; save the tracker as .xlsx"
-    return ""
-
-
-def _read_content_types(archive: zipfile.ZipFile) -> bytes:
-    return archive.read(next(name for name in archive.namelist() if name.lower() == "[content_types].xml"))
-
-
-def _find_declaration(archive: zipfile.ZipFile) -> str:
-    """Find a document type declaration, which stands before a part's first element and is all that entities need."""
-    for name in archive.namelist():
-        if name.lower().endswith((".xml", ".rels")):
-            with archive.open(name) as part:
-                fault = _find_part_declaration(part, name)
-            if fault:
-                return fault
-    return ""
-
-
-def _find_part_declaration(part: IO[bytes], name: str) -> str:
-    try:
-        next(iter(iterparse(part, events=("start",), forbid_dtd=True)), None)
-    except DefusedXmlException:
-        return f"part {name} declares a document type, as no Excel does; save the workbook anew from Excel"
-    except ParseError as error:
-        return f"part {name} is no XML ({error}); save the workbook anew from Excel"
-    return ""
+    except Exception as error:
+        words = " ".join(str(error).splitlines()[:1])
+        msg = f"{place}: the workbook is damaged ({type(error).__name__}: {words}); open it in Excel and save it anew"
+        raise ContractError(msg) from error

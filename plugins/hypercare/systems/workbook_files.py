@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 
 from hypercare.errors import ConfigurationError, ContractError, ResourceMissingError, TransientError
-from hypercare.systems.workbook import WorkbookLimits
+from hypercare.systems.workbook_package import WorkbookLimits
 
 UNFIT_NAME = re.compile(r"://|::|\\|^/|(^|/)\.\.(/|$)|[\x00-\x1f]")
 """What would lead out of the tracker folder, or be read as another file system."""

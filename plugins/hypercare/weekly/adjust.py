@@ -8,18 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from hypercare.adjustment_effects import Effect, check_adjustment, tell_effect
-from hypercare.adjustment_rules import Refusal, is_same_person
+from hypercare.adjustment_rules import Refusal
 from hypercare.adjustment_standing import EngagementStanding
 from hypercare.adjustment_terms import Terms, adjust_engagement, read_terms
 from hypercare.adjustments import Adjustment, WaiverApproved, WaiverAsked, WaiverRejected, read_form
-from hypercare.errors import ConfigurationError, PermanentError
+from hypercare.errors import PermanentError
 from hypercare.gate_calendar import find_local_day
 from hypercare.ledger.adjustments import (
     Confirmation,
     RecordedAdjustment,
     is_recorded,
     read_adjustments,
-    read_confirmation,
     record_adjustment,
 )
 from hypercare.ledger.chain import lock_engagement
@@ -28,13 +27,11 @@ from hypercare.ledger.evidence import latest_revisions
 from hypercare.ledger.roster import find_engagement, replace_engagement
 from hypercare.model import Engagement, ExitState, Judgement
 from hypercare.runtime import Runtime
+from hypercare.weekly.approvers import Approver, find_approver, list_approvers, require_answer
+from hypercare.weekly.asking import read_asked
 from hypercare.weekly.items import read_items
 from hypercare.weekly.judge import judge, judge_engagement
-from hypercare.weekly.request import parse_instant
 from hypercare.weeks import last_judgeable_week
-
-APPROVE = "Approve"
-"""The answer that confirms, as Airflow's approval operator calls it."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +45,16 @@ class AdjustmentRequest:
     """The Airflow user who asks, or the name given on the command line."""
 
 
-@dataclass(frozen=True)
-class Approver:
-    """Somebody who may confirm."""
-
-    id: str
-    """As the auth manager knows it."""
-    name: str
-
-    def is_called(self, name: str) -> bool:
-        """Return whether a name or id means this person."""
-        return is_same_person(name, self.id) or is_same_person(name, self.name)
-
-
 def read_request(
     runtime: Runtime, form: Mapping[str, Any], due: datetime, requested_by: str | None
 ) -> AdjustmentRequest:
     """Return what a form asks for; `due` stands in for an empty `as_of`.
 
-    A run that nobody started is taken as asked by the engagement manager. Raises ConfigurationError naming what is
-    wrong with the form.
+    See `read_asked`; raises ConfigurationError naming what is wrong with the form.
     """
-    entries = dict(form)
-    as_of = parse_instant(entries.pop("as_of", None), due)
-    engagement = find_engagement(runtime.engine, str(entries.pop("engagement", None) or ""))
-    requester = requested_by or engagement.roles.get("EM") or "nobody"
-    today = find_local_day(as_of, engagement.time_zone)
-    adjustment = read_form(entries, recorded_by=requester, today=today)
-    return AdjustmentRequest(engagement, adjustment, as_of, requester)
+    asked, entries = read_asked(runtime, form, due, requested_by)
+    adjustment = read_form(entries, recorded_by=asked.requested_by, today=asked.today)
+    return AdjustmentRequest(asked.engagement, adjustment, asked.as_of, asked.requested_by)
 
 
 def find_effect(runtime: Runtime, request: AdjustmentRequest) -> Effect:
@@ -115,25 +94,11 @@ def list_confirmers(runtime: Runtime, request: AdjustmentRequest) -> list[Approv
 
     Raises ConfigurationError where too few are left to ask.
     """
-    approvers = [_read_approver(entry) for entry in runtime.settings.approvers.split(",") if entry.strip()]
-    kind, needed = request.adjustment.kind, 1
-    if kind.needs_second_person:
-        needed = runtime.policy.for_engagement(request.engagement).handover.min_possible_approvers
-        asking = _list_asking(runtime, request)
-        approvers = [each for each in approvers if not any(each.is_called(name) for name in asking)]
-    if len(approvers) < needed:
-        without = f" beside {request.requested_by}" if kind.needs_second_person else ""
-        msg = (
-            f"{needed} people{without} must be able to confirm a {kind}, and there are {len(approvers)}; "
-            "name Airflow user ids in HYPERCARE_APPROVERS"
-        )
-        raise ConfigurationError(msg)
-    return approvers
-
-
-def _read_approver(entry: str) -> Approver:
-    id_, _, name = (part.strip() for part in entry.partition("="))
-    return Approver(id_, name or id_)
+    kind = request.adjustment.kind
+    if not kind.needs_second_person:
+        return list_approvers(runtime, f"a {kind}")
+    needed = runtime.policy.for_engagement(request.engagement).handover.min_possible_approvers
+    return list_approvers(runtime, f"a {kind}", _list_asking(runtime, request), needed)
 
 
 def _list_asking(runtime: Runtime, request: AdjustmentRequest) -> list[str]:
@@ -157,29 +122,22 @@ def record_confirmed(runtime: Runtime, request: AdjustmentRequest, run: str) -> 
     Only the ledger's own row of the answer counts. Raises PermanentError where there is none, where it was given by
     somebody who may not, or where the effect is no longer the one that was shown.
     """
-    answer = read_confirmation(runtime.engine, run)
-    if answer is None:
-        msg = f"{request.engagement.name}: nobody has confirmed this {request.adjustment.kind}; nothing is recorded"
-        raise PermanentError(msg)
-    return record(runtime, request, answer)
+    what = f"this {request.adjustment.kind}"
+    return record(runtime, request, require_answer(runtime, run, request.engagement.name, what))
 
 
 def record(runtime: Runtime, request: AdjustmentRequest, answer: Confirmation) -> bool:
     """Record an adjustment that a person has answered; see `record_confirmed`."""
     engagement, adjustment = request.engagement, request.adjustment
-    if answer.option != APPROVE:
-        msg = f"{engagement.name}: {answer.responded_by} has rejected this {adjustment.kind}; nothing is recorded"
-        raise PermanentError(msg)
-    if answer.responded_by not in {each.id for each in list_confirmers(runtime, request)}:
-        msg = f"{engagement.name}: {answer.responded_by} may not confirm this {adjustment.kind}; nothing is recorded"
-        raise PermanentError(msg)
+    confirmers = list_confirmers(runtime, request)
+    approver = find_approver(answer, confirmers, engagement.name, f"this {adjustment.kind}")
     with runtime.engine.begin() as connection:
         lock_engagement(connection, engagement.id)
         if is_recorded(connection, engagement.id, adjustment):
             return False
         effect = find_effect(runtime, request)
         if tell_effect(adjustment, effect) != answer.shown:
-            msg = f"{engagement.name}: its state has changed since {answer.responded_by} confirmed; start again"
+            msg = f"{engagement.name}: its state has changed since {approver.id} confirmed; start again"
             raise PermanentError(msg)
         recorded = RecordedAdjustment(
             adjustment=adjustment,
@@ -187,7 +145,7 @@ def record(runtime: Runtime, request: AdjustmentRequest, answer: Confirmation) -
             judge_from=effect.judge_from,
             as_of=request.as_of,
             requested_by=request.requested_by,
-            confirmed_by=answer.responded_by,
+            confirmed_by=approver.id,
         )
         record_adjustment(connection, engagement.id, recorded)
         held = find_engagement(runtime.engine, engagement.id)

@@ -20,10 +20,10 @@ from hypercare.model import Engagement, ExceptionState, ReconciliationException
 from hypercare.runtime import Runtime
 from hypercare.systems.hypercare_workbook import digest_file
 from hypercare.systems.tracker_mapping import load_tracker_mapping
-from hypercare.systems.workbook import WorkbookLimits
 from hypercare.systems.workbook_files import fetch_workbook, has_file, name_answers, write_own_file
 from hypercare.systems.workbook_form import WorkbookForm
 from hypercare.systems.workbook_making import form_tables, write_tables
+from hypercare.systems.workbook_package import WorkbookLimits
 from hypercare.week_verdict import may_clear
 from hypercare.weekly.steps import find_fault
 from hypercare.weekly.told import list_totals, load_exit_checklist, load_form, read_completion

@@ -11,9 +11,10 @@ from hypercare import checklists, explaining, signing_off
 from hypercare.checklists import Checklist, load_checklist, read_checklist
 from hypercare.explaining import Explanation, RowId, read_explanation
 from hypercare.gate_calendar import find_local_day
-from hypercare.ledger.answers import WORKBOOK, record_answers
+from hypercare.ledger.answers import FORM, WORKBOOK, record_answers
 from hypercare.ledger.decisions import latest_decision
 from hypercare.ledger.evidence import latest_revisions
+from hypercare.ledger.form_entries import read_form_entries
 from hypercare.ledger.week_details import read_roll_forwards
 from hypercare.ledger.workbook_entries import read_entries
 from hypercare.model import Engagement, ReadinessAnswer, ReconciliationException, Verdict
@@ -22,7 +23,7 @@ from hypercare.signing_off import FIGURES, WeekTotal, read_sign_offs
 from hypercare.systems.workbook_form import WorkbookForm, load_workbook_form
 from hypercare.week_verdict import CYCLE_CRITERION
 from hypercare.weeks import Week
-from hypercare.workbook_entries import Entry, EntryFault, list_people
+from hypercare.workbook_entries import Entry, EntryFault, choose_latest, list_people
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,26 @@ def load_exit_checklist(runtime: Runtime) -> Checklist:
 
 
 def record_told_answers(runtime: Runtime, engagement: Engagement, as_of: datetime) -> None:
-    """Keep what the workbook answers to criteria now, on the evidence as it stands now."""
-    told = weigh_entries(runtime, engagement, read_entries(runtime.engine, engagement.id), as_of)
+    """Keep what workbook and forms answer to criteria now, on the evidence as it stands now.
+
+    A criterion of which a form answers an item is answered by form, with the workbook's other items.
+    """
+    rows = [entry for entry in read_entries(runtime.engine, engagement.id) if entry.sheet != checklists.SHEET]
+    items = read_told_items(runtime, engagement)
+    told = weigh_entries(runtime, engagement, [*rows, *items], as_of)
+    by_form = {entry.key for entry in items if entry.is_of_form}
+    answered = {item.criterion for item in load_exit_checklist(runtime).items if item.id in by_form}
     with runtime.engine.begin() as connection:
         for criterion, answers in told.answers.items():
-            record_answers(connection, engagement.id, criterion, as_of, answers, WORKBOOK)
+            here, there = (FORM, WORKBOOK) if criterion in answered else (WORKBOOK, FORM)
+            record_answers(connection, engagement.id, criterion, as_of, answers, here)
+            record_answers(connection, engagement.id, criterion, as_of, [], there)
+
+
+def read_told_items(runtime: Runtime, engagement: Engagement) -> list[Entry]:
+    """Return what is answered to the items of the exit checklist, in the workbook or by a form, as it was told last."""
+    rows = [entry for entry in read_entries(runtime.engine, engagement.id) if entry.sheet == checklists.SHEET]
+    return choose_latest([*rows, *read_form_entries(runtime.engine, engagement.id, checklists.SHEET)])
 
 
 def weigh_entries(runtime: Runtime, engagement: Engagement, entries: Sequence[Entry], as_of: datetime) -> Told:

@@ -18,9 +18,9 @@ from hypercare.ledger.workbook_entries import list_sheets_seen, read_entries, re
 from hypercare.model import Engagement
 from hypercare.runtime import Runtime
 from hypercare.systems.hypercare_workbook import WorkbookRead, digest_file, read_workbook
-from hypercare.systems.workbook import Saved, WorkbookLimits
 from hypercare.systems.workbook_files import fetch_workbook
 from hypercare.systems.workbook_form import WorkbookForm
+from hypercare.systems.workbook_package import Saved, WorkbookLimits
 from hypercare.weekly.steps import find_fault
 from hypercare.weekly.told import Told, load_form, weigh_entries
 from hypercare.workbook_entries import EntryFault, Refusal

@@ -20,10 +20,10 @@ from hypercare.errors import ConfigurationError, ContractError
 from hypercare.systems.hypercare_workbook import WorkbookRead, read_workbook
 from hypercare.systems.tracker import read_tracker
 from hypercare.systems.tracker_mapping import load_tracker_mapping
-from hypercare.systems.workbook import WorkbookLimits
 from hypercare.systems.workbook_files import fetch_workbook, has_file, name_answers, write_own_file
 from hypercare.systems.workbook_form import load_workbook_form
 from hypercare.systems.workbook_making import HEADER_ROW, Table, TableColumn, form_tables, write_tables
+from hypercare.systems.workbook_package import WorkbookLimits
 from tests.hypercare.workbooks import (
     CODES,
     FORM,

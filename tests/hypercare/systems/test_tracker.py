@@ -24,7 +24,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from hypercare.contracts import Scalar, load_contracts
 from hypercare.errors import ConfigurationError, ContractError, ResourceMissingError
 from hypercare.systems.tracker import TrackerRead, load_tracker_mapping, read_tracker
-from hypercare.systems.workbook import WorkbookLimits
+from hypercare.systems.workbook_package import WorkbookLimits
 from sandbox.trackers import Item, ItemChange, Tracker, write_trackers
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -139,14 +139,14 @@ class Desk:
 
 
 @contextmanager
-def opening_desk(folder: Path, ledger_url: str, **changes: Any) -> Iterator[Desk]:
+def opening_desk(folder: Path, ledger_url: str, approvers: str = "", **changes: Any) -> Iterator[Desk]:
     """Open a ledger in which one engagement is in hypercare."""
     from dataclasses import replace
 
     engagement = replace(ENGAGEMENT, **changes)
     trackers = folder / "trackers"
     trackers.mkdir()
-    settings = Settings(state_folder=folder, ledger_url=ledger_url, tracker_url=str(trackers))
+    settings = Settings(state_folder=folder, ledger_url=ledger_url, tracker_url=str(trackers), approvers=approvers)
     with open_runtime(settings) as runtime:
         record_engagements(runtime.engine, [engagement], RUN)
         yield Desk(runtime, trackers, engagement)

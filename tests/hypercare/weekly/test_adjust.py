@@ -154,7 +154,9 @@ def test_whoever_asks_confirms_no_waiver(judged: Play) -> None:
     with pytest.raises(PermanentError, match="ops may not confirm"):
         record(runtime, granted, answer(runtime, granted, by="ops"))
     own = ask(runtime, BETA, "waiver_approved", "2026-03-10", by="vera", **by_mia)
-    with pytest.raises(ConfigurationError, match=r"2 people beside vera must be able to confirm a waiver_approved"):
+    with pytest.raises(
+        ConfigurationError, match=r"2 people beside vera and ops must be able to confirm a waiver_approved"
+    ):
         list_confirmers(runtime, own)
     assert judged.standings()[BETA].state == "IN CYCLE"
     assert record(runtime, granted, answer(runtime, granted))

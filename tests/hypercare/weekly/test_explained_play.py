@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from hypercare.ledger.adjustments import Confirmation
 from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.evidence import latest_revisions
 from hypercare.model import ExceptionState
+from hypercare.weekly import explain
+from hypercare.weekly.approvers import APPROVE
 from hypercare.weekly.request import RunRequest
 from hypercare.weeks import Week
 from sandbox.trackers import FilledRow, FilledSheet, Tracker
@@ -66,4 +69,30 @@ def test_an_explained_difference_clears_its_week(tmp_path: Path, ledger_url: str
         assert resolved is ExceptionState.EXPLAINED
         run(play, 3)
         assert play.verdicts("Returner go-live")["2026-W13"] == "PASS"
+        assert verify_chain(play.runtime.engine) == []
+
+
+@pytest.mark.timeout(600)
+def test_a_difference_explained_by_form_clears_its_week(
+    tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    scenario = build_world([customer("Returner", date(2026, 3, 2), "returned", method="sepa")])
+    with playing(scenario, tmp_path, ledger_url, monkeypatch, approvers="vera") as play:
+        for number in range(3):
+            run(play, number)
+        (standing,) = play.standings().values()
+        (row,) = latest_revisions(play.runtime.engine, standing.engagement.id)[WEEK].evidence.exceptions
+        asked_at = scenario.runs[2].as_of + timedelta(hours=3)
+        form = {"engagement": standing.engagement.name, "check": row.check, "row": row.key, "explanation": "by cheque"}
+        form |= {"reason_code": "outside_coupa", "as_of": asked_at.isoformat()}
+        request = explain.read_request(play.runtime, form, asked_at, "ana")
+        shown = explain.tell_request(play.runtime, request)
+        assert explain.record(play.runtime, request, Confirmation(APPROVE, "vera", asked_at, shown))
+        assert play.verdicts("Returner go-live")[str(WEEK)] == "FAIL"
+        run(play, 2, days=1)
+        assert play.verdicts("Returner go-live")[str(WEEK)] == "CLEARED"
+        revision = latest_revisions(play.runtime.engine, standing.engagement.id)[WEEK]
+        assert (revision.key.revision, revision.reason) == (2, "exceptions cleared")
+        (resolved,) = revision.evidence.exceptions
+        assert (resolved.state, resolved.accepted_by) == (ExceptionState.EXPLAINED, "vera")
         assert verify_chain(play.runtime.engine) == []
