@@ -18,13 +18,13 @@ from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
 from hypercare.verdicts import Standing, read_standings
 from hypercare.weekly.adjust import (
-    APPROVE,
     find_effect,
     judge_adjusted,
     read_request,
     record_confirmed,
 )
 from hypercare.weekly.answering import answer_workbooks
+from hypercare.weekly.approvers import APPROVE
 from hypercare.weekly.discover import discover_work
 from hypercare.weekly.health import check_run
 from hypercare.weekly.judge import judge_all
