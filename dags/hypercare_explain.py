@@ -59,7 +59,7 @@ with DAG(
     params={
         "engagement": ask("Engagement", "Name or ICM id."),
         "check": ask("Check", "As the answers file or `hypercare exceptions` names it: `errors_resolved`."),
-        "row": ask("Row", "The exception's key there: `payment:776`."),
+        "row": ask("Row", "The exception's key there: `payment:acme/776`."),
         "reason_code": ask(
             "Reason code",
             "One of the exit policy's.",

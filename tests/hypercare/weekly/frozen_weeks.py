@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
+from sqlalchemy import select
 
 from hypercare.canonical import plain
 from hypercare.ledger.evidence import RevisionKey, begin_revision, seal_revision, write_reconciliation
 from hypercare.ledger.roster import record_engagements
+from hypercare.ledger.workbook_tables import form_entries
 from hypercare.model import (
     COUPA_PAY,
     CheckResult,
@@ -136,6 +138,13 @@ class Desk:
         """What our file says on one of its sheets, below its header."""
         rows = load_workbook(self.folder / ANSWERS)[sheet].iter_rows(min_row=4, values_only=True)
         return [row for row in rows if any(value is not None for value in row)]
+
+    def list_form_entries(self) -> list[tuple[Any, ...]]:
+        """What forms have told: key, told by, requested by, confirmed by, as of."""
+        table = form_entries
+        query = select(table.c.key, table.c.told_by, table.c.requested_by, table.c.confirmed_by, table.c.recorded_as_of)
+        with self.runtime.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query.order_by(table.c.recorded_as_of, table.c.key))]
 
 
 @contextmanager

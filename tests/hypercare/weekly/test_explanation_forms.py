@@ -1,4 +1,4 @@
-"""Explanations and checklist answers by form, on a real ledger: checked, accepted, recorded once, judged."""
+"""Explanations by form, on a real ledger: checked, accepted by a second person, recorded once (rule R9)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 from typer.testing import CliRunner
 
 from hypercare.adjustments import Cancelled
 from hypercare.cli import app
 from hypercare.errors import ConfigurationError, PermanentError
 from hypercare.ledger.adjustments import Confirmation, RecordedAdjustment, record_adjustment, record_confirmation
-from hypercare.ledger.answers import read_answers
-from hypercare.ledger.chain import verify_chain
-from hypercare.ledger.decisions import latest_decision
 from hypercare.ledger.explanations import read_explanations
-from hypercare.ledger.workbook_tables import form_entries, readiness_answers
-from hypercare.model import Delivery, ExceptionState
-from hypercare.weekly import answer_item, explain
+from hypercare.model import ExceptionState
+from hypercare.weekly import explain
 from hypercare.weekly.explain import ExplanationRequest
-from tests.hypercare.weekly.frozen_weeks import CHECKED, DAY, ITEMS, OPEN, RUN, WEEKS, Desk, opening_desk
+from tests.hypercare.weekly.frozen_weeks import DAY, OPEN, RUN, WEEKS, Desk, opening_desk
 
 EXPLAINED = {
     "check": OPEN.check,
@@ -35,8 +30,6 @@ EXPLAINED = {
     "explanation": "paid by cheque",
     "ticket": "00001001",
 }
-ANSWERED = {"answer": "Yes", "role": "EM", "evidence": "seen on screen"}
-CHECKLIST = [{"item": item, **CHECKED, "customer_contact": "Pat Client"} for item in ITEMS]
 
 
 @pytest.fixture
@@ -52,22 +45,6 @@ def failed(desk: Desk) -> Desk:
     return desk
 
 
-@pytest.fixture
-def complete(desk: Desk) -> Desk:
-    """A complete cycle, judged."""
-    for week in WEEKS:
-        desk.seal(week)
-    desk.run()
-    assert state(desk) == "CYCLE COMPLETE"
-    return desk
-
-
-def state(desk: Desk) -> str:
-    decision = latest_decision(desk.runtime.engine, desk.engagement.id)
-    assert decision is not None
-    return str(decision["state"])
-
-
 def ask(desk: Desk, by: str = "ops", at: datetime | None = None, **entries: Any) -> ExplanationRequest:
     form = {"engagement": desk.engagement.name, **EXPLAINED, "as_of": at and at.isoformat(), **entries}
     return explain.read_request(desk.runtime, form, RUN, by)
@@ -77,16 +54,6 @@ def accept(
     desk: Desk, request: ExplanationRequest, by: str = "vera", option: str = "Approve", at: datetime = RUN
 ) -> Confirmation:
     return Confirmation(option, by, at, explain.tell_request(desk.runtime, request))
-
-
-def list_told(desk: Desk) -> list[tuple[Any, ...]]:
-    table = form_entries
-    query = select(table.c.key, table.c.told_by, table.c.requested_by, table.c.confirmed_by, table.c.recorded_as_of)
-    with desk.runtime.engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(query.order_by(table.c.recorded_as_of, table.c.key))]
-
-
-# Explanations
 
 
 def test_an_explanation_counts_once_a_second_person_accepted_it(failed: Desk):
@@ -102,9 +69,9 @@ def test_an_explanation_counts_once_a_second_person_accepted_it(failed: Desk):
     assert told.is_accepted
     assert told.fits(OPEN)
     assert (told.explained_by, told.accepted_by, told.accepted_on) == ("ops", "vera", date(2026, 4, 6))
-    assert list_told(failed) == [("errors_resolved | payment:776", "ops", "ops", "vera", RUN)]
+    assert failed.list_form_entries() == [("errors_resolved | payment:776", "ops", "ops", "vera", RUN)]
     assert not explain.record(failed.runtime, request, accept(failed, request))
-    assert len(list_told(failed)) == 1
+    assert len(failed.list_form_entries()) == 1
 
 
 def test_it_counts_from_the_answer_on_and_not_from_the_question(failed: Desk):
@@ -114,14 +81,14 @@ def test_it_counts_from_the_answer_on_and_not_from_the_question(failed: Desk):
     assert explain.record(failed.runtime, request, accept(failed, request, at=later))
     (told,) = read_explanations(failed.runtime.engine, failed.engagement.id).values()
     assert told.accepted_on == date(2026, 4, 17)
-    assert list_told(failed)[0][-1] == later
+    assert failed.list_form_entries()[0][-1] == later
 
 
 def test_a_form_that_names_its_instant_counts_from_then_on(failed: Desk):
     request = ask(failed, at=RUN + DAY)
     assert explain.record(failed.runtime, request, accept(failed, request, at=datetime(2027, 1, 1, tzinfo=UTC)))
     (told,) = read_explanations(failed.runtime.engine, failed.engagement.id).values()
-    assert (told.accepted_on, list_told(failed)[0][-1]) == (date(2026, 4, 7), RUN + DAY)
+    assert (told.accepted_on, failed.list_form_entries()[0][-1]) == (date(2026, 4, 7), RUN + DAY)
 
 
 def test_the_finance_contact_accepts_without_a_login(failed: Desk):
@@ -149,7 +116,7 @@ def test_nobody_accepts_what_they_ask_or_explain_themselves(failed: Desk):
     alone = replace(failed.runtime, settings=failed.runtime.settings.model_copy(update={"approvers": "vera"}))
     with pytest.raises(ConfigurationError, match="1 people beside vera must be able to confirm an explanation"):
         explain.list_acceptors(alone, request)
-    assert list_told(failed) == []
+    assert failed.list_form_entries() == []
 
 
 def test_only_a_persons_answer_to_what_was_shown_is_recorded(failed: Desk):
@@ -164,7 +131,7 @@ def test_only_a_persons_answer_to_what_was_shown_is_recorded(failed: Desk):
     for words, answer in answers.items():
         with pytest.raises(PermanentError, match=words):
             explain.record(failed.runtime, request, answer)
-    assert list_told(failed) == []
+    assert failed.list_form_entries() == []
     record_confirmation(failed.runtime.engine, "hypercare_explain manual__1", accept(failed, request))
     assert explain.record_accepted(failed.runtime, request, "hypercare_explain manual__1")
 
@@ -211,7 +178,7 @@ def test_what_is_refused_says_why_and_records_nothing(desk: Desk, entries: dict[
         assert str(refused.value).startswith(f"Acme go-live, explanation of {entries.get('row', OPEN.key)} refused: ")
     with pytest.raises(PermanentError, match=words):
         explain.record(desk.runtime, request, Confirmation("Approve", "vera", RUN, "x"))
-    assert list_told(desk) == []
+    assert desk.list_form_entries() == []
 
 
 def test_an_unknown_engagement_and_one_that_is_over(failed: Desk):
@@ -223,8 +190,6 @@ def test_an_unknown_engagement_and_one_that_is_over(failed: Desk):
         assert record_adjustment(connection, failed.engagement.id, ended)
     with pytest.raises(PermanentError, match="Acme go-live: hypercare is cancelled"):
         explain.check_explanation(failed.runtime, ask(failed))
-    with pytest.raises(PermanentError, match="Acme go-live: hypercare is cancelled"):
-        answer_item.check_answer(failed.runtime, answer(failed, "CP-1"))
 
 
 def test_what_is_explained_again_takes_the_place_of_what_was(failed: Desk):
@@ -236,147 +201,7 @@ def test_what_is_explained_again_takes_the_place_of_what_was(failed: Desk):
     assert explain.record(failed.runtime, again, accept(failed, again))
     (told,) = read_explanations(failed.runtime.engine, failed.engagement.id).values()
     assert told.reason_code == "bank_charges"
-    assert len(list_told(failed)) == 2
-
-
-# The exit checklist
-
-
-def answer(desk: Desk, item: str, by: str = "Mo Vendor", at: datetime = RUN + DAY, **entries: Any) -> Any:
-    form = {"engagement": desk.engagement.id, "item": item, **ANSWERED, "customer_contact": "Pat Client", **entries}
-    return answer_item.read_request(desk.runtime, form, at, by)
-
-
-def record(desk: Desk, *items: str, **entries: Any) -> int:
-    """Answer items one by one; return how many decisions that made."""
-    decisions = 0
-    for item in items:
-        request = answer(desk, item, **entries)
-        assert answer_item.record_answer(desk.runtime, request)
-        decisions += answer_item.judge_answered(desk.runtime, request)
-    return decisions
-
-
-def list_sources(desk: Desk) -> set[tuple[str, str]]:
-    """Which criteria are answered now, and by what."""
-    table = readiness_answers
-    query = select(table.c.criterion, table.c.source, table.c.answers).order_by(table.c.recorded_as_of)
-    with desk.runtime.engine.connect() as connection:
-        latest = {(row.criterion, row.source): row.answers for row in connection.execute(query)}
-    return {key for key, answers in latest.items() if answers}
-
-
-def test_the_checklist_answered_by_form_opens_the_gate(complete: Desk):
-    assert record(complete, *ITEMS[:6]) == 0
-    told = answer_item.check_answer(complete.runtime, answer(complete, "CP-7"))
-    assert told.startswith(
-        "Acme go-live: CP-7 Yes, Mo Vendor (EM), 2026-04-07; exit_checklist: 7 of 7 items, all of them"
-    )
-    assert state(complete) == "CYCLE COMPLETE"
-    assert record(complete, "CP-7") == 1
-    assert record(complete, "CR-1") == 1
-    assert state(complete) == "READY"
-    checklist, ready = sorted(
-        read_answers(complete.runtime.engine, complete.engagement.id), key=lambda a: -len(a.evidence)
-    )
-    assert checklist.evidence[1] == "CP-1 Yes, Mo Vendor, 2026-04-07: seen on screen"
-    assert (ready.criterion, ready.customer_contact) == ("customer_ready", "Pat Client")
-    assert verify_chain(complete.runtime.engine) == []
-    assert [row[1:4] for row in list_told(complete)] == [("Mo Vendor", "Mo Vendor", "")] * 8
-
-
-def test_the_same_answer_again_is_nothing_new(complete: Desk):
-    assert answer_item.record_answer(complete.runtime, answer(complete, "CP-1"))
-    assert not answer_item.record_answer(complete.runtime, answer(complete, "CP-1"))
-    assert len(list_told(complete)) == 1
-
-
-def test_workbook_and_form_fill_one_checklist(complete: Desk):
-    complete.save({"exit_checklist": [row for row in CHECKLIST if row["item"] not in ("CP-4", "CR-1")]})
-    complete.run(RUN + DAY)
-    assert list_sources(complete) == set()
-    assert record(complete, "CP-4", "CR-1", at=RUN + 2 * DAY) >= 1
-    assert state(complete) == "READY"
-    assert list_sources(complete) == {("exit_checklist", "form"), ("customer_ready", "form")}
-    complete.save({"exit_checklist": CHECKLIST})
-    complete.run(RUN + 3 * DAY)
-    assert list_sources(complete) == {("exit_checklist", "workbook"), ("customer_ready", "workbook")}
-    assert state(complete) == "READY"
-
-
-def test_of_one_item_what_was_told_last_counts(complete: Desk):
-    complete.save({"exit_checklist": CHECKLIST})
-    complete.run(RUN + DAY)
-    assert state(complete) == "READY"
-    assert record(complete, "CP-3", at=RUN + 2 * DAY, answer="No") == 1
-    assert state(complete) == "CYCLE COMPLETE"
-    rows = [row | {"evidence": "all done"} if row["item"] == "CP-3" else row for row in CHECKLIST]
-    complete.save({"exit_checklist": rows})
-    complete.run(RUN + 3 * DAY)
-    assert state(complete) == "READY"
-    broken = [row | {"role": "nobody"} if row["item"] == "CP-3" else row for row in CHECKLIST]
-    complete.save({"exit_checklist": broken})
-    complete.run(RUN + 4 * DAY)
-    assert state(complete) == "CYCLE COMPLETE", (
-        "a row that cannot be read takes back what it said, the form's No stands"
-    )
-
-
-@pytest.mark.parametrize(
-    ("item", "entries", "words"),
-    [
-        ("CP-9", {}, "CP-9 is not asked of this engagement"),
-        (
-            "CP-1",
-            {"role": "partner PM"},
-            "'partner PM' cannot answer this, vendor-led as the engagement is; let EM answer",
-        ),
-        (
-            "CP-1",
-            {"answered_on": "2026-04-05"},
-            "before the reconciliation cycle was complete, which it was on 2026-04-06",
-        ),
-        (
-            "CP-1",
-            {"by": "ops", "answered_by": "Mo Vendor", "evidence": ""},
-            "ops records on behalf of Mo Vendor without",
-        ),
-        ("CR-1", {"customer_contact": ""}, "the customer's name is missing"),
-    ],
-)
-def test_an_answer_that_is_refused_says_why_and_records_nothing(
-    complete: Desk, item: str, entries: dict[str, Any], words: str
-):
-    request = answer(complete, item, **entries)
-    for act in (answer_item.check_answer, answer_item.record_answer):
-        with pytest.raises(PermanentError, match=words) as refused:
-            act(complete.runtime, request)
-        assert str(refused.value).startswith(f"Acme go-live, answer to {item} refused: ")
-    assert list_told(complete) == []
-
-
-def test_an_answer_before_the_cycle_is_complete_is_refused(failed: Desk):
-    failed.run()
-    with pytest.raises(PermanentError, match="before the reconciliation cycle is complete; answer again once"):
-        answer_item.record_answer(failed.runtime, answer(failed, "CP-1"))
-    assert answer_item.record_answer(failed.runtime, answer(failed, "CR-1"))
-
-
-def test_partner_led_the_partner_answers(tmp_path: Path, ledger_url: str):
-    with opening_desk(tmp_path, ledger_url, delivery=Delivery.PARTNER) as desk:
-        for week in WEEKS:
-            desk.seal(week)
-        desk.run()
-        with pytest.raises(PermanentError, match="partner-led as the engagement is; let partner PM answer"):
-            answer_item.record_answer(desk.runtime, answer(desk, "CP-1"))
-        casey = answer(
-            desk, "CP-1", by="ops", role="partner PM", answered_by="Casey Partner", evidence="mail of 7 April"
-        )
-        assert answer_item.record_answer(desk.runtime, casey)
-        assert [row[1:4] for row in list_told(desk)] == [("Casey Partner", "ops", "")]
-
-
-# The command line
+    assert len(failed.list_form_entries()) == 2
 
 
 def test_the_command_line_explains_what_was_accepted(failed: Desk, monkeypatch: pytest.MonkeyPatch):
@@ -399,20 +224,3 @@ def test_the_command_line_explains_what_was_accepted(failed: Desk, monkeypatch: 
     wrong = CliRunner().invoke(app, command)
     assert wrong.exit_code == 1
     assert "no week lists an exception payment:1" in wrong.output
-
-
-def test_the_command_line_answers_an_item(complete: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("hypercare.commands.answer.open_migrated_runtime", lambda: nullcontext(complete.runtime))
-    command = ["answer", "Acme go-live", "CR-1", "Yes", "--role", "EM", "--requested-by", "Mo Vendor"]
-    command += ["--customer-contact", "Pat Client", "--as-of", (RUN + DAY).isoformat()]
-    shown = CliRunner().invoke(app, [*command, "--dry-run"])
-    assert shown.exit_code == 0, shown.output
-    assert "customer_ready: 1 of 1 items, all of them are answered" in shown.output
-    assert "nothing is recorded" in shown.output
-    assert list_told(complete) == []
-    recorded = CliRunner().invoke(app, command)
-    assert recorded.exit_code == 0, recorded.output
-    assert "recorded; 1 decisions" in recorded.output
-    refused = CliRunner().invoke(app, ["answer", "Acme go-live", "CP-1", "Yes", "--role", "CVM", *command[6:]])
-    assert refused.exit_code == 1
-    assert "'CVM' cannot answer this" in refused.output
