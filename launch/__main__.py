@@ -63,6 +63,8 @@ def play(
             # An instance that the demo world holds down stays down: no need to ask as often as a real one.
             "HYPERCARE_COUPA_ATTEMPTS": "3",
             "HYPERCARE_TRACKER_URL": str(trackers),
+            # Who decides in the world are these users, whoever may in the caller's own installation.
+            "HYPERCARE_APPROVERS": ", ".join(USERS),
         }
         api = start_airflow(state, server, components, extra)
         people = sign_in(api, state)
@@ -191,7 +193,7 @@ def wait_for_end(api: AirflowApi, state: State) -> None:
     """Say where the UI is, and stay until Ctrl-C."""
     console.print(f"Airflow: {api.base_url}   (Ctrl-C ends everything)")
     for user, password in state.passwords().items():
-        console.print(f"  user: {user:6} password: {password}   {USERS[user]}")
+        console.print(f"  user: {user:6} password: {password}   role: {USERS[user]}")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 
