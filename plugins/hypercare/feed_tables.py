@@ -32,6 +32,8 @@ class TypedPull:
     is_delivery: bool = False
     """Whether it came as files: it holds a version of a record for each time that it was updated, and files may arrive
     late, so that the version updated last counts, not the last to come."""
+    is_empty: bool = False
+    """Whether it brought no record, so that nobody need open its file."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,14 @@ def versions_query(contract: Contract, pulls: Sequence[TypedPull]) -> str:
 
     `_order` numbers them as the server showed them; `_updated` tells, of files only, when each was updated.
     """
-    if not pulls:
+    filled = [(order, pull) for order, pull in enumerate(pulls) if not pull.is_empty]
+    if not filled:
         columns = ", ".join(f"null::{kind} as {name}" for name, kind in typed_schema(contract.columns).items())
         return f"select '' as instance, {columns}, 0 as _order, null::timestamptz as _updated where false"
     return " union all by name ".join(
         f"select '{pull.owner}' as instance, *, {order} as _order, "
         f"{'updated_at' if pull.is_delivery else 'null'}::timestamptz as _updated from read_parquet('{pull.path}')"
-        for order, pull in enumerate(pulls)
+        for order, pull in filled
     )
 
 

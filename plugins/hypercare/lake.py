@@ -224,6 +224,8 @@ class Lake:
         """Return what makes up the state of an owner's feeds as of a pull: all versions, or the latest snapshot."""
         manifests = self.manifests(owner, feeds, up_to_pull)
         latest = {manifest.feed: manifest.pull for manifest in manifests}
+        filled = {(manifest.feed, manifest.contract_version) for manifest in manifests if manifest.rows}
+        filled_feeds = {feed for feed, _ in filled}
         return [
             TypedPull(
                 feed=manifest.feed,
@@ -232,6 +234,9 @@ class Lake:
                 path=self.locate(manifest.typed),
                 observed_at=manifest.observed_at,
                 is_delivery=manifest.kind == "delivery",
+                # A later contract's columns may stand in an empty file alone.
+                is_empty=not manifest.rows
+                and (manifest.feed not in filled_feeds or (manifest.feed, manifest.contract_version) in filled),
             )
             for manifest in manifests
             if manifest.kind != "snapshot" or manifest.pull == latest[manifest.feed]

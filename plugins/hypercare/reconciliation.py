@@ -174,6 +174,7 @@ def reconcile_week(
     refusals = {check.name: _find_refusal(check, engagement, feeds) for check in checks.checks}
     judged = [check.query for check in checks.checks if refusals[check.name] is None]
     views.load([*(table.query for table in checks.tables), *BANK_QUERIES, *judged])
+    views.derived.clear()
     create_shared_tables(views, checks, parameters)
     load_bank_matches(views.connection, parameters["tolerance"])
     main_currency = _find_main_currency(views)
@@ -196,16 +197,21 @@ def reconcile_week(
 
 
 def create_shared_tables(views: WeekViews, checks: CheckBook, parameters: Mapping[str, Any]) -> None:
-    """Create what the checks read besides the records; raise ContractError where that fails."""
+    """Create what the checks read besides the records and does not stand for the week yet.
+
+    Raises ContractError where that fails.
+    """
     views.connection.execute(MACRO)
     for table in checks.tables:
-        create_table(views, table.name, table.query, parameters)
+        if table.name not in views.derived:
+            create_table(views, table.name, table.query, parameters)
 
 
 def create_table(views: WeekViews, name: str, query: str, parameters: Mapping[str, Any]) -> None:
     """Create a table of a query's rows; raise ContractError where the query fails or a parameter is missing."""
     views.load([query])
     _execute(views, f"create or replace temp table {name} as {query}", parameters, name)
+    views.derived.add(name)
 
 
 def _judge(

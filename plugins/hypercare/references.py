@@ -77,8 +77,12 @@ def pull_references(
         wanted = _missing_keys(lake, own, before, pull)
         fed = {manifest.feed for manifest in manifests if manifest.pull == pull}
         skipped |= set(wanted) - fed
-        for feed in sorted(set(wanted) & fed):
+        fetched = sorted(set(wanted) & fed)
+        for feed in fetched:
             _pull_keys(lake, client, own[feed], round_pull, wanted[feed], check_lease)
+        if not fetched:
+            # Nothing came that could refer to more.
+            break
     found = lake.manifests(client.instance, own, pull)
     references = tuple(manifest for manifest in found if manifest.run == pull and manifest.kind == "references")
     return PulledReferences(references, frozenset(skipped))
@@ -165,7 +169,8 @@ def _missing_keys(
     given_up: dict[tuple[str, bool], set[str]] = {}
     for manifest in manifests:
         at = manifest.feed, manifest.run == pull
-        files.setdefault(at, []).append(lake.locate(manifest.typed))
+        if manifest.rows:
+            files.setdefault(at, []).append(lake.locate(manifest.typed))
         given_up.setdefault(at, set()).update(manifest.unresolved)
     wanted: dict[str, set[Key]] = {}
     with open_cursor() as connection:

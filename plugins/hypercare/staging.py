@@ -25,7 +25,7 @@ from hypercare.errors import ContractError
 from hypercare.lake import Lake, Manifest, Pass, StagedPage, pull_folder
 from hypercare.scratch_database import open_cursor
 from hypercare.systems.coupa import PAGE_LIMIT, RecordHead, read_page
-from hypercare.typed import TypedFile, write_typed
+from hypercare.typed import TypedFile, write_empty, write_typed
 
 CheckLease = Callable[[], None]
 """Raises LeaseLostError where another try has taken over."""
@@ -239,9 +239,11 @@ def _read_staged(
 
 def type_pages(contract: Contract, owner: str, joined: JoinedPages) -> TypedFile:
     """Write the joined pages as Parquet beside them. Raises ContractError where they cannot be read at all."""
+    target = joined.path.with_name("part.parquet")
+    if not joined.rows:
+        return write_empty(contract, target)
     with TYPING_SLOTS, open_cursor() as connection:
         try:
-            target = joined.path.with_name("part.parquet")
             return write_typed(connection, contract, joined.path, target, joined.superseded, joined.largest_record)
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
             msg = (

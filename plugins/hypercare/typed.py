@@ -10,8 +10,10 @@ plain JSON, with the same columns and the same count.
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -116,6 +118,21 @@ def write_typed(
     if rejects is not None:
         _copy_rejects(connection, contract, objects, target, rejects)
     return TypedFile(target, rejects, rows, misfits)
+
+
+def write_empty(contract: Contract, target: Path) -> TypedFile:
+    """Write a typed file without records, as many increments are: casting nothing would take as long as a page."""
+    target.write_bytes(_empty_file(tuple({**typed_schema(contract.columns), MISFITS: "bigint"}.items())))
+    return TypedFile(target, None, 0, 0)
+
+
+@lru_cache
+def _empty_file(schema: tuple[tuple[str, str], ...]) -> bytes:
+    columns = ", ".join(f"null::{kind} as {name}" for name, kind in schema)
+    with tempfile.TemporaryDirectory(prefix="hypercare-typed-") as scratch, duckdb.connect() as connection:
+        target = Path(scratch) / "empty.parquet"
+        connection.execute(f"copy (select {columns} where false) to '{_quoted(target)}' (format parquet)")
+        return target.read_bytes()
 
 
 def _scalar_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -23,7 +23,7 @@ import duckdb
 
 from hypercare.business_calendar import BusinessCalendar
 from hypercare.contracts import Contract
-from hypercare.feed_tables import FeedTable, TypedPull, list_tables, scope_condition, versions_query
+from hypercare.feed_tables import APPROVABLES, FeedTable, TypedPull, list_tables, scope_condition, versions_query
 from hypercare.model import Engagement, Span
 from hypercare.query_names import find_names
 from hypercare.weeks import Week, local_midnight
@@ -46,14 +46,19 @@ class WeekViews:
         self.engagement = engagement
         self.connection = connection or duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
+        self.derived: set[str] = set()
+        """Names of tables that were made of the records for the week that is selected."""
+        self._selected: tuple[Week, datetime] | None = None
         self._calendar_weeks: tuple[Week, Week] | None = None
-        self._tables: dict[str, FeedTable] = {}
+        self._contracts = contracts
+        self._pulls = sorted(pulls, key=lambda pull: pull.pull)
+        self._opened: set[str] = set()
+        self._tables: dict[str, tuple[str, FeedTable]] = {}
         self._loaded: dict[str, set[str]] = {}
         self._create_macros()
-        for contract in contracts.values():
-            self._open_feed(contract, sorted((p for p in pulls if p.feed == contract.feed), key=lambda pull: pull.pull))
+        for feed, contract in contracts.items():
             scope = scope_condition(contract, contracts, engagement.scope)
-            self._tables |= {table.name: table for table in list_tables(contract, scope)}
+            self._tables |= {table.name: (feed, table) for table in list_tables(contract, scope)}
         self.connection.execute(
             "create table pulls (feed varchar, instance varchar, pull varchar, observed_at timestamptz)"
         )
@@ -78,17 +83,23 @@ class WeekViews:
         wanted: dict[str, set[str]] = {}
         for names in map(find_names, queries):
             for table in self._tables.keys() & names.tables:
-                columns = set(self._tables[table].columns)
+                columns = set(self._tables[table][1].columns)
                 named = columns if table in names.whole_tables else columns & names.words
                 wanted.setdefault(table, set()).update(named)
         for table, named in wanted.items():
             if table not in self._loaded or not named <= self._loaded[table]:
                 self._loaded[table] = named | self._loaded.get(table, set())
-                query = self._tables[table].query(self._loaded[table])
+                feed, feed_table = self._tables[table]
+                self._open_feed(feed)
+                query = feed_table.query(self._loaded[table])
                 self.connection.execute(f"create or replace table {table} as {query}")
 
     def select_week(self, week: Week, observed_at: datetime) -> None:
         """Set `engagement` and `spans` to a week, seen from an instant (aware UTC)."""
+        if self._selected == (week, observed_at):
+            return
+        self._selected = week, observed_at
+        self.derived.clear()
         engagement = self.engagement
         start, end = week.start(engagement.time_zone), week.end(engagement.time_zone)
         go_live_at = local_midnight(engagement.go_live, engagement.time_zone)
@@ -186,17 +197,27 @@ class WeekViews:
         for name, value in variables.items():
             self.connection.execute(f"set variable {name} = $value", {"value": value})
 
-    def _open_feed(self, contract: Contract, pulls: Sequence[TypedPull]) -> None:
-        """Make the views of the feed's versions, and of those that are the last of their record."""
-        feed = contract.feed
+    def _open_feed(self, feed: str) -> None:
+        """Make the views of a feed's versions, and of those that are the last of their record, unless they are there.
+
+        With a feed come those by whose records its scope is told.
+        """
+        if feed in self._opened:
+            return
+        self._opened.add(feed)
+        if self.engagement.scope and feed == "approvals":
+            for approvable in APPROVABLES.values():
+                self._open_feed(approvable)
+        contract, pulls = self._contracts[feed], [pull for pull in self._pulls if pull.feed == feed]
         self.connection.execute(f"create temp view {feed}__versions as {versions_query(contract, pulls)}")
         last = f"select versions.* exclude (_order, _updated) from {feed}__versions as versions"
-        if any(pull.is_delivery for pull in pulls):
+        filled = [pull for pull in pulls if not pull.is_empty]
+        if any(pull.is_delivery for pull in filled):
             last += (
                 " qualify row_number() over ("
                 "partition by instance, id order by _updated desc nulls last, _order desc) = 1"
             )
-        elif len({pull.owner for pull in pulls}) < len(pulls):
+        elif len({pull.owner for pull in filled}) < len(filled):
             self.connection.execute(
                 f"create temp table {feed}__repeated as select instance, id, max(_order) as latest "
                 f"from {feed}__versions group by all having count(*) > 1"

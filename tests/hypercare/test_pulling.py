@@ -571,3 +571,19 @@ def test_a_manifest_in_the_lake_is_plain_json(coupa: StandIn, lake: Lake) -> Non
     shown = json.loads(lake.read(f"manifests/invoices/acme/{PULLS[0]}.json"))
     assert shown["observed_at"] == "2026-02-09T07:00:00Z"
     assert {"feed", "owner", "pull", "passes", "pages", "rows", "misfits", "watermark", "digest"} <= set(shown)
+
+
+def test_a_pull_without_records_need_not_be_opened_unless_it_alone_has_a_later_contracts_columns(
+    coupa: StandIn, lake: Lake
+) -> None:
+    put_invoice(coupa, 1)
+    pull(lake, coupa, PULLS[0])
+    coupa.instance.clock = FIRST + timedelta(weeks=1)
+    assert pull(lake, coupa, PULLS[1]).rows == 0
+    assert [found.is_empty for found in lake.typed_pulls("acme", ["invoices"])] == [False, True]
+    coupa.instance.clock = FIRST + timedelta(weeks=2)
+    later = dataclasses.replace(INVOICES, version=INVOICES.version + 1)
+    assert pull(lake, coupa, PULLS[2], contract=later).rows == 0
+    assert [found.is_empty for found in lake.typed_pulls("acme", ["invoices"])] == [False, True, False]
+    assert pull(lake, coupa, PULLS[2], contract=SUPPLIERS).rows == 0
+    assert [found.is_empty for found in lake.typed_pulls("acme", ["suppliers"])] == [True]

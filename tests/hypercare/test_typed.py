@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hypercare.contracts import Contract, load_contracts
-from hypercare.typed import MISFITS, TypedFile, write_typed
+from hypercare.typed import MISFITS, TypedFile, write_empty, write_typed
 
 CONTRACT = """
 feed: things
@@ -248,3 +248,14 @@ def test_every_feeds_contract_makes_valid_sql(feed: str, tmp_path: Path) -> None
     found, _, rejects = typed(contract, tmp_path, [{"id": 1}, {"id": 2, **nested}])
     assert (found.rows, found.misfits) == (2, len(nested))
     assert {path for _, path, _ in rejects} == set(nested)
+
+
+def test_a_file_without_records_has_the_columns_of_one_that_was_cast(contract: Contract, tmp_path: Path) -> None:
+    typed(contract, tmp_path, [{"id": 1}])
+    (cast,) = tmp_path.glob("*.parquet")
+    empty = write_empty(contract, tmp_path / "empty.parquet")
+    assert (empty.rows, empty.misfits, empty.rejects_path) == (0, 0, None)
+    described = [duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall() for path in (cast, empty.path)]
+    assert len(described[0]) > len(contract.columns.fields)
+    assert described[0] == described[1]
+    assert duckdb.sql(f"select count(*) from read_parquet('{empty.path}')").fetchall() == [(0,)]

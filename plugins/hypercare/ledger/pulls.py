@@ -89,12 +89,10 @@ def record_validation(
         )
         same = (rule_results.c.feed == feed) & (rule_results.c.owner == owner) & (rule_results.c.pull == pull)
         connection.execute(delete(rule_results).where(same))
-        for rule in rules:
-            connection.execute(
-                insert(rule_results).values(
-                    feed=feed, owner=owner, pull=pull, **{**vars(rule), "sample": list(rule.sample)}
-                )
-            )
+        key_columns = {"feed": feed, "owner": owner, "pull": pull}
+        rows = [{**key_columns, **vars(rule), "sample": list(rule.sample)} for rule in rules]
+        if rows:
+            connection.execute(insert(rule_results), rows)
 
 
 def read_pulls(engine: Engine, owners: Sequence[str], up_to: str) -> list[PullRecord]:

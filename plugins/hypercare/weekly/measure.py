@@ -18,8 +18,9 @@ from hypercare.weekly.work import Batch, RevisionReason
 def measure_batch(runtime: Runtime, batch: Batch, as_of: datetime, words: str = "") -> list[Fault]:
     """Measure every due week of a batch; `words` is a restatement's reason. Returns what went wrong, and for whom."""
 
-    def handle(step: EngagementStep) -> None:
+    def handle(step: EngagementStep) -> tuple[Fault, ...]:
         _measure(step, words)
+        return ()
 
     return each_engagement(runtime, batch, as_of, "measure", handle)
 

@@ -1,4 +1,4 @@
-"""Technical issues as proposed action items: kept in the ledger, written into Jira where the engagement allows it.
+"""Proposed action items from the ledger into Jira, where the engagement allows it.
 
 What fails to be written is a fault of no required evidence: it turns no run red, and the next run writes it.
 """
@@ -18,31 +18,23 @@ from hypercare.ledger.proposals import (
     note_intent,
     note_issue,
     note_told,
-    proposed_as_of,
     read_proposals,
-    record_proposals,
 )
 from hypercare.ledger.roster import read_engagements
 from hypercare.model import Engagement
-from hypercare.reconciliation import reconciliation_parameters
-from hypercare.reconciliation_checks import load_checks
 from hypercare.runtime import Runtime
 from hypercare.systems.jira_issues import IssueDraft, IssueReference, JiraIssues
-from hypercare.technical_failures import find_failures, load_failure_kinds, select_judged
-from hypercare.technical_issues import Failure, Proposal, ProposalState, update_proposals
+from hypercare.technical_issues import Proposal, ProposalState
 from hypercare.tracker_address import JiraAddress, parse_tracker_address
-from hypercare.week_views import WeekViews
-from hypercare.weekly.feeds import feed_healths, read_owned_pulls, typed_pulls
 from hypercare.weekly.steps import find_fault
 from hypercare.weekly.trackers import Trackers, open_trackers
-from hypercare.weeks import Week, last_judgeable_week
 
 CAUSE = "propose"
 log = logging.getLogger(__name__)
 
 
 def propose_issues(runtime: Runtime, as_of: datetime) -> int:
-    """Propose action items for every engagement in hypercare, by its last closed week; return how many are open.
+    """Write what the ledger proposes for each engagement into its tracker, where it may; return how many are open.
 
     What went wrong for whom is recorded as a fault. Raises LeaseLostError when another try has taken over.
     """
@@ -53,7 +45,7 @@ def propose_issues(runtime: Runtime, as_of: datetime) -> int:
         for engagement in everyone:
 
             def act(member: Engagement = engagement) -> None:
-                _propose(runtime, member, as_of, trackers)
+                _propose(runtime, member, trackers)
 
             fault = find_fault(engagement, CAUSE, act)
             faults += [replace(fault, required=False)] if fault else []
@@ -64,43 +56,10 @@ def propose_issues(runtime: Runtime, as_of: datetime) -> int:
     return sum(each.proposal.state is ProposalState.OPEN for each in kept)
 
 
-def _propose(runtime: Runtime, engagement: Engagement, as_of: datetime, trackers: Trackers) -> None:
-    week = last_judgeable_week(as_of, engagement.time_zone)
-    before = proposed_as_of(runtime.engine, engagement.id)
-    # An earlier instant, played again, knows less than what stands in the ledger.
-    if week < Week.containing(engagement.go_live) or (before is not None and before > as_of):
-        return
-    lease = take_lease(runtime.engine, f"propose:{engagement.id}")
-    judged, failures = _find_failures(runtime, engagement, as_of, week)
-    known = {name: kept.proposal for name, kept in read_proposals(runtime.engine, engagement.id).items()}
-    found = update_proposals(engagement.id, known, failures, judged, week)
-    changed = [proposal for name, proposal in found.items() if known.get(name) != proposal]
-    with runtime.engine.begin() as connection:
-        lease.hold(connection)
-        record_proposals(connection, changed, as_of)
-    if engagement.tracker_writable:
-        address = parse_tracker_address(engagement.tracker)
-        if isinstance(address, JiraAddress):
-            _write_all(runtime, engagement, address, trackers, lease)
-
-
-def _find_failures(
-    runtime: Runtime, engagement: Engagement, as_of: datetime, week: Week
-) -> tuple[frozenset[str], list[Failure]]:
-    """Return the kinds of failure of which something can be said, and the failures."""
-    policy = runtime.policy.for_engagement(engagement)
-    folder = runtime.settings.include_folder / "sql"
-    records = read_owned_pulls(runtime, engagement, as_of)
-    feeds = feed_healths(engagement, runtime.contracts, policy, records, as_of)
-    kinds = select_judged(load_failure_kinds(folder / "technical_issues"), feeds)
-    if not kinds:
-        return frozenset(), []
-    pulls = typed_pulls(runtime, engagement, as_of)
-    with WeekViews(engagement, runtime.contracts, pulls, runtime.connect_duckdb()) as views:
-        views.select_week(week, as_of)
-        parameters = reconciliation_parameters(policy, engagement)
-        found = find_failures(views, kinds, load_checks(folder / "reconciliation"), parameters)
-    return frozenset(kind.name for kind in kinds), found
+def _propose(runtime: Runtime, engagement: Engagement, trackers: Trackers) -> None:
+    address = parse_tracker_address(engagement.tracker) if engagement.tracker_writable else None
+    if isinstance(address, JiraAddress):
+        _write_all(runtime, engagement, address, trackers, take_lease(runtime.engine, f"propose:{engagement.id}"))
 
 
 def _write_all(

@@ -28,6 +28,7 @@ from hypercare.runtime import Runtime
 from hypercare.week_verdict import judge_week
 from hypercare.week_views import WeekViews
 from hypercare.weekly.explained import apply_explanations, resolve_rows
+from hypercare.weekly.issues import FINDING, find_issues
 from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
 from hypercare.weekly.steps import EngagementStep, each_engagement
 from hypercare.weekly.work import Batch, RevisionReason, WorkItem
@@ -38,30 +39,31 @@ log = logging.getLogger(__name__)
 
 
 def reconcile_batch(runtime: Runtime, batch: Batch, as_of: datetime, words: str = "") -> list[Fault]:
-    """Reconcile every due week of a batch and seal its evidence; `words` is a restatement's reason.
+    """Reconcile every due week of a batch and seal its evidence, and find what fails technically.
 
-    Returns what went wrong, and for whom.
+    `words` is a restatement's reason. Returns what went wrong, and for whom.
     """
 
-    def handle(step: EngagementStep) -> None:
-        _reconcile(step, words)
+    def handle(step: EngagementStep) -> list[Fault]:
+        with step.open_views() as views:
+            _reconcile(step, views, words)
+            return find_issues(step, views)
 
-    return each_engagement(runtime, batch, as_of, "reconcile", handle)
+    return each_engagement(runtime, batch, as_of, "reconcile", handle, [FINDING])
 
 
-def _reconcile(step: EngagementStep, words: str) -> None:
+def _reconcile(step: EngagementStep, views: WeekViews, words: str) -> None:
     checks = load_checks(step.runtime.settings.include_folder / "sql" / "reconciliation")
     last = last_revisions(step)
-    with step.open_views() as views:
-        for item in step.items:
-            before = last.get(item.week)
-            if is_done(before, step):
-                continue
-            found = _reconcile_week(step, views, item, checks)
-            if item.reason is RevisionReason.EXCEPTIONS_CLEARED:
-                _clear(step, item, before, found)
-            else:
-                _freeze(step, item, before, found, words)
+    for item in step.items:
+        before = last.get(item.week)
+        if is_done(before, step):
+            continue
+        found = _reconcile_week(step, views, item, checks)
+        if item.reason is RevisionReason.EXCEPTIONS_CLEARED:
+            _clear(step, item, before, found)
+        else:
+            _freeze(step, item, before, found, words)
 
 
 def _reconcile_week(step: EngagementStep, views: WeekViews, item: WorkItem, checks: CheckBook) -> Reconciliation:

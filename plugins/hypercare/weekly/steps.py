@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,22 +48,29 @@ class EngagementStep:
 
 
 def each_engagement(
-    runtime: Runtime, batch: Batch, as_of: datetime, cause: str, handle: Callable[[EngagementStep], None]
+    runtime: Runtime,
+    batch: Batch,
+    as_of: datetime,
+    cause: str,
+    handle: Callable[[EngagementStep], Iterable[Fault]],
+    other_causes: Sequence[str] = (),
 ) -> list[Fault]:
     """Run `handle` for each engagement of a batch, and return the faults, named, of those for which it failed.
 
+    `handle` itself returns what else went wrong, by `other_causes`, and did not stop it.
     Raises LeaseLostError when another try of the same work has taken over.
     """
-    faults = []
+    faults: list[Fault] = []
     leases = take_leases(runtime.engine, "week", batch.engagements)
     for engagement in read_engagements(runtime.engine, batch.engagements):
 
-        def act(member: Engagement = engagement) -> None:
-            handle(_open_step(runtime, batch, member, as_of, leases[member.id]))
+        def act(member: Engagement = engagement, found: list[Fault] = faults) -> None:
+            found.extend(handle(_open_step(runtime, batch, member, as_of, leases[member.id])))
 
         fault = find_fault(engagement, cause, act)
         faults += [fault] if fault else []
-    record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=[cause], leases=leases.values())
+    causes = [cause, *other_causes]
+    record_faults(runtime.engine, as_of, faults, checked=batch.engagements, causes=causes, leases=leases.values())
     return faults
 
 

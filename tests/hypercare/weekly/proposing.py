@@ -27,6 +27,8 @@ from hypercare.runtime import Runtime
 from hypercare.settings import Settings
 from hypercare.weekly.propose import propose_issues
 from hypercare.weekly.pull import record_of
+from hypercare.weekly.reconcile import reconcile_batch
+from hypercare.weekly.work import Batch
 from tests.hypercare import records as wire
 from tests.hypercare.systems.jira_stand_in import StandIn, stand_in
 
@@ -54,6 +56,8 @@ class Installation:
             record_validation(self.runtime.engine, (feed, "acme", pull_id(as_of)), state, "", (), "", lease)
 
     def propose(self, as_of: datetime) -> int:
+        """Find what fails, as reconciling does for an engagement without a due week, and write it."""
+        reconcile_batch(self.runtime, Batch(self.who.name, (self.who.id,), (), ()), as_of)
         return propose_issues(self.runtime, as_of)
 
     def kept(self) -> dict[str, KeptProposal]:
