@@ -55,6 +55,8 @@ def play(
         sandbox.wait_until_up(components.find_dead)
         connections = write_connections(state, sandbox.scenario["connections"])
         extra = connections | {
+            # Who decides in the world are these users, whoever may in the caller's own installation.
+            "HYPERCARE_APPROVERS": ", ".join(USERS),
             "HYPERCARE_SCHEDULED": "false",
             "HYPERCARE_ALLOW_TEST_INSTANCES": "true",
             "HYPERCARE_BATCHES": os.environ.get("HYPERCARE_BATCHES", "2"),
@@ -63,8 +65,6 @@ def play(
             # An instance that the demo world holds down stays down: no need to ask as often as a real one.
             "HYPERCARE_COUPA_ATTEMPTS": "3",
             "HYPERCARE_TRACKER_URL": str(trackers),
-            # Who decides in the world are these users, whoever may in the caller's own installation.
-            "HYPERCARE_APPROVERS": ", ".join(USERS),
         }
         api = start_airflow(state, server, components, extra)
         people = sign_in(api, state)
