@@ -55,6 +55,8 @@ def play(
         sandbox.wait_until_up(components.find_dead)
         connections = write_connections(state, sandbox.scenario["connections"])
         extra = connections | {
+            # Who decides in the world are these users, whoever may in the caller's own installation.
+            "HYPERCARE_APPROVERS": ", ".join(USERS),
             "HYPERCARE_SCHEDULED": "false",
             "HYPERCARE_ALLOW_TEST_INSTANCES": "true",
             "HYPERCARE_BATCHES": os.environ.get("HYPERCARE_BATCHES", "2"),
@@ -192,7 +194,7 @@ def wait_for_end(api: AirflowApi, state: State) -> None:
     """Say where the UI is, and stay until Ctrl-C."""
     console.print(f"Airflow: {api.base_url}   (Ctrl-C ends everything)")
     for user, password in state.passwords().items():
-        console.print(f"  user: {user:6} password: {password}   {USERS[user]}")
+        console.print(f"  user: {user:6} password: {password}   role: {USERS[user]}")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

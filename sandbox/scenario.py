@@ -121,6 +121,7 @@ class Scenario:
         `connections` holds Airflow connections (no other keys than Airflow's own): the address of each system is
         `{schema}://{host}:{port}{extra.path}`, `extra.scopes` are the scopes granted to the client,
         separated by spaces. The connection of an instance that drops files names its folder in `extra.drops`.
+        `trackers` and `bank` are the folders of workbooks and of bank statements.
         """
         drops = {drop.instance: drop for drop in self.drops}
         return {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from sandbox.demo.customer import PROCUREMENT, Customer
+from sandbox.demo.customer import PAY, Customer
+from sandbox.demo.weeks import ALL_PASS
 from sandbox.salesforce.store import Org
 from sandbox.scenario import Decision, Expectation
 
-PAY = (*PROCUREMENT, "Coupa Pay")
 OPS, VERA = "ops", "vera"
 """Users of the product: who enters a decision, and who confirms it."""
 
@@ -94,28 +94,26 @@ DECISIONS = (
 )  # fmt: skip
 """What people decide; each is entered into the product's form, and confirmed there by somebody else."""
 
-WEEKS = dict.fromkeys(("2026-W10", "2026-W11", "2026-W12", "2026-W13", "2026-W14"), "PASS")
-
 EXPECTED_OF_ADJUSTED = (
     Expectation(
-        WILLOWBROOK.name, WILLOWBROOK.scenario, WEEKS, "FAIL", "IN CYCLE", "week 1 of 4",
+        WILLOWBROOK.name, WILLOWBROOK.scenario, ALL_PASS, "FAIL", "IN CYCLE", "week 1 of 4",
         reasons_by_run={
             "2026-W11": "week 1 of 4", "2026-W12": "paused since 18 March", "2026-W13": "paused since 18 March",
         },
         states_by_run={"2026-W11": "IN CYCLE", "2026-W12": "PAUSED", "2026-W13": "PAUSED"},
     ),
     Expectation(
-        XENIA.name, XENIA.scenario, WEEKS, "FAIL", "IN CYCLE", "week 3 of 4",
+        XENIA.name, XENIA.scenario, ALL_PASS, "FAIL", "IN CYCLE", "week 3 of 4",
         reasons_by_run={"2026-W11": "week 1 of 4", "2026-W12": "week 1 of 4", "2026-W13": "week 2 of 4"},
     ),
     Expectation(
-        YARROW.name, YARROW.scenario, WEEKS | {"2026-W12": "FAIL"}, "FAIL", "EXCEPTION",
+        YARROW.name, YARROW.scenario, ALL_PASS | {"2026-W12": "FAIL"}, "FAIL", "EXCEPTION",
         "exit by exception, decided by Ada Lindqvist on 31 March",
         weeks_by_run={"2026-W12": {"2026-W12": "FAIL"}, "2026-W13": {"2026-W12": "FAIL"}},
         states_by_run={"2026-W13": "IN CYCLE"},
     ),
     Expectation(
-        ZINNIA.name, ZINNIA.scenario, WEEKS | {"2026-W11": "WAIVED"}, "PASS", "READY", "criteria met",
+        ZINNIA.name, ZINNIA.scenario, ALL_PASS | {"2026-W11": "WAIVED"}, "PASS", "READY", "criteria met",
         weeks_by_run={"2026-W11": {"2026-W11": "FAIL"}, "2026-W13": {"2026-W11": "FAIL"}},
         states_by_run={"2026-W13": "IN CYCLE"},
     ),

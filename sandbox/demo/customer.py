@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 PROCUREMENT = ("Procurement", "Invoicing")
+PAY = (*PROCUREMENT, "Coupa Pay")
 FULL = (*PROCUREMENT, "Expenses", "Coupa Pay")
 GO_LIVE = date(2026, 3, 2)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from sandbox.coupa.csv_export import Drop
-from sandbox.demo.customer import PROCUREMENT, Customer
+from sandbox.demo.customer import PAY, Customer
+from sandbox.demo.weeks import ALL_PASS
 from sandbox.scenario import Expectation
-
-PAY = (*PROCUREMENT, "Coupa Pay")
 
 QUARRYSTONE = Customer(
     "Quarrystone Cement go-live",
@@ -52,21 +51,19 @@ EVIDENCED = (QUARRYSTONE, RAVENNA, SOLSTICE, TIDEWATER, UMBRIA, VANTAGE)
 DROPS = (Drop(UMBRIA.instances[0], mapping="coupa_csv.changes.yaml", every=timedelta(days=7)),)
 JIRA_TRACKER = f"jira:{VANTAGE.instances[0]}/HC"
 
-WEEKS = dict.fromkeys(("2026-W10", "2026-W11", "2026-W12", "2026-W13", "2026-W14"), "PASS")
-
 EXPECTED_OF_EVIDENCED = (
     Expectation(
-        QUARRYSTONE.name, QUARRYSTONE.scenario, {"2026-W08": "PASS", "2026-W09": "PASS", **WEEKS}, "PASS", "READY",
+        QUARRYSTONE.name, QUARRYSTONE.scenario, {"2026-W08": "PASS", "2026-W09": "PASS", **ALL_PASS}, "PASS", "READY",
         "criteria met", evidence="signed off",
         states_by_run={"2026-W11": "IN CYCLE", "2026-W12": "CYCLE COMPLETE"},
         reasons_by_run={"2026-W12": "consistent in Coupa only"},
     ),
     Expectation(
-        RAVENNA.name, RAVENNA.scenario, WEEKS, "PASS", "READY", "criteria met", evidence="level 3",
+        RAVENNA.name, RAVENNA.scenario, ALL_PASS, "PASS", "READY", "criteria met", evidence="level 3",
         reasons_by_run={"2026-W10": "cycle not started"},
     ),
     Expectation(
-        SOLSTICE.name, SOLSTICE.scenario, WEEKS | {"2026-W11": "CLEARED"}, "PASS", "READY", "criteria met",
+        SOLSTICE.name, SOLSTICE.scenario, ALL_PASS | {"2026-W11": "CLEARED"}, "PASS", "READY", "criteria met",
         evidence="level 2",
         weeks_by_run={
             "2026-W11": {"2026-W11": "FAIL"},
@@ -76,7 +73,7 @@ EXPECTED_OF_EVIDENCED = (
         reasons_by_run={"2026-W11": "is unpaid: 2,750.00 USD"},
     ),
     Expectation(
-        TIDEWATER.name, TIDEWATER.scenario, WEEKS | {"2026-W11": "FAIL"}, "FAIL", "IN CYCLE",
+        TIDEWATER.name, TIDEWATER.scenario, ALL_PASS | {"2026-W11": "FAIL"}, "FAIL", "IN CYCLE",
         "clearing them does not heal the week",
         weeks_by_run={
             "2026-W11": {"2026-W11": "FAIL"},
@@ -86,10 +83,10 @@ EXPECTED_OF_EVIDENCED = (
         reasons_by_run={"2026-W12": "systemic: errors_resolved"},
     ),
     Expectation(
-        UMBRIA.name, UMBRIA.scenario, WEEKS, "PASS", "READY", "criteria met", evidence="level 2",
+        UMBRIA.name, UMBRIA.scenario, ALL_PASS, "PASS", "READY", "criteria met", evidence="level 2",
     ),
     Expectation(
-        VANTAGE.name, VANTAGE.scenario, WEEKS, "PASS", "CYCLE COMPLETE",
+        VANTAGE.name, VANTAGE.scenario, ALL_PASS, "PASS", "CYCLE COMPLETE",
         "tracker HC-2 Integration Supplier master to the TMS fails",
         evidence="level 2", states_by_run={"2026-W13": "IN CYCLE"},
     ),

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from sandbox.demo.adjusted import ADJUSTED, EXPECTED_OF_ADJUSTED, GO_LIVE_DIFFERS
 from sandbox.demo.customers import CUSTOMERS
 from sandbox.demo.evidenced import EVIDENCED, EXPECTED_OF_EVIDENCED
+from sandbox.demo.weeks import WEEKS
 from sandbox.scenario import Expectation, Run
 
-WEEKS = ("2026-W10", "2026-W11", "2026-W12", "2026-W13", "2026-W14")
 FIRST_RUN = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
 """Monday after the first week, late enough for UTC-11."""
 
