@@ -11,7 +11,7 @@
 --   their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay, and
 --   without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them with
 --   their paid marks only. Payments of orders and external payables stand apart. Expense reports are part of
---   it.
+--   it. Every row that differs stands in the detail, also where others make up for it.
 -- judged on: the week's Sunday, one row per legal entity and currency; the key names the week
 -- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; optional: expense_reports
 -- source: rule R8.10
@@ -306,6 +306,8 @@ named as (
     select
         differences.legal_entity,
         differences.currency,
+        differences.key,
+        differences.difference,
         coalesce(reasons.words, differences.key) as words,
         row_number() over (
             partition by differences.legal_entity, differences.currency
@@ -325,7 +327,11 @@ listed as (
         || case
             when max(rows_in_all) > $named_rows then '; and ' || (max(rows_in_all) - $named_rows) || ' more'
             else ''
-        end as words
+        end as words,
+        list(
+            json_object('key', key, 'difference', cast(difference as varchar), 'words', words)
+            order by rank
+        ) as named_rows
     from named
     group by legal_entity, currency
 ),
@@ -375,7 +381,8 @@ select
         'credited', cast(rolled.credited as varchar),
         'adjusted', cast(rolled.adjusted as varchar),
         'closing', cast(rolled.closing as varchar),
-        'difference', cast(rolled.difference as varchar)
+        'difference', cast(rolled.difference as varchar),
+        'rows', coalesce(listed.named_rows, [])
     ) as detail
 from rolled
 cross join bounds
