@@ -1,0 +1,284 @@
+"""The pages behind the finance workbook's summary, each one table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from hypercare.bank_payments import BankState
+from hypercare.finance.balances import MOVEMENTS, WeekBalance, read_balances
+from hypercare.finance.evidence import FinanceEvidence, FinanceWeek
+from hypercare.finance.page import Attention, Column, Money, Page
+from hypercare.model import ExceptionState, Verdict
+from hypercare.reconciled_rows import BankRow, MatchedEntry, StatementRow
+from hypercare.reconciliation import MOST_NOTES
+
+WEEK, ENTITY, CURRENCY = Column("Week", 11), Column("Legal entity", 24), Column("Currency", 10)
+LEGS = {
+    ("erp_leg", "invoice"): "ERP: invoices",
+    ("erp_leg", "payment"): "ERP: payments",
+    ("bank_side", "payment"): "Bank: payments",
+}
+"""What of Coupa's records is held against another system, by check and kind of record."""
+
+
+def list_balances(evidence: FinanceEvidence) -> list[WeekBalance]:
+    """Return the roll-forward rows of all weeks."""
+    return read_balances((week.week, week.figures.get("roll_forward", [])) for week in evidence.weeks)
+
+
+def make_roll_forward(evidence: FinanceEvidence) -> Page:
+    """Opening, movements and closing of each week, and beside them what the ERP and the bank show."""
+    lead = (
+        "Approved and unpaid: opening plus approved, less paid, voided, credited and adjusted, is the closing. ERP and "
+        "bank columns hold the records whose business days for it ended in the week, and of these what is still open."
+    )
+    legs = [Column(words, 15) for name in LEGS.values() for words in (name, f"{name}, open")]
+    columns = (
+        WEEK,
+        ENTITY,
+        CURRENCY,
+        Column("Opening", 17),
+        Column("plus approved", 17),
+        *(Column(f"less {name}", 15) for name in MOVEMENTS[1:]),
+        Column("Closing", 17),
+        Column("Difference", 14),
+        Column("Opening less closing of the week before", 17),
+        Column("State", 34, wraps=True),
+        *legs,
+    )
+    by_week = {week.week: week for week in evidence.weeks}
+    rows = [_roll(row, by_week[row.week]) for row in list_balances(evidence)]
+    return Page("Roll-forward", lead, columns, rows)
+
+
+def _roll(row: WeekBalance, week: FinanceWeek) -> tuple[Any, ...]:
+    def money(amount: Decimal | None) -> Any:  # noqa: ANN401
+        return None if amount is None else Money(amount, row.currency)
+
+    figures = [money(getattr(row, name)) for name in ("opening", *MOVEMENTS, "closing")]
+    difference, gap = money(row.difference), money(row.gap)
+    return (
+        str(row.week),
+        row.legal_entity or "no legal entity",
+        row.currency,
+        *figures,
+        Attention(difference) if row.difference else difference,
+        Attention(gap) if row.gap else gap,
+        say_state(row, week),
+        *_list_legs(row, week.figures),
+    )
+
+
+def say_state(row: WeekBalance, week: FinanceWeek) -> str:
+    """Say whether a roll-forward closes, and whether that was judged at all."""
+    check = next((each for each in week.revision.evidence.checks if each.check == "roll_forward"), None)
+    if check is None or check.verdict not in (Verdict.PASS, Verdict.FAIL):
+        return f"not judged{': ' + check.reason if check and check.reason else ''}"
+    named = sum((each.legal_entity, each.currency) == row.group for each in week.rows.differing)
+    if row.difference:
+        return f"does not close, {named} rows named" if named else "does not close, see Exceptions"
+    return f"closes to 0, though {named} rows differ" if named else "closes to 0"
+
+
+def _list_legs(row: WeekBalance, figures: Mapping[str, Any]) -> Iterator[Any]:
+    shown = {
+        (leg["check"], leg["kind"]): leg
+        for leg in figures.get("legs", [])
+        if (leg["legal_entity"] or "", leg["currency"]) == row.group
+    }
+    for name in LEGS:
+        leg = shown.get(name)
+        amount, missing = (Decimal(leg["amount"]), Decimal(leg["open_amount"])) if leg else (None, None)
+        yield None if amount is None else Money(amount, row.currency)
+        told = None if missing is None else Money(missing, row.currency)
+        yield Attention(told) if missing else told
+
+
+def make_differing(evidence: FinanceEvidence) -> Page:
+    """List the rows that keep a roll-forward from closing."""
+    columns = (WEEK, ENTITY, CURRENCY, Column("Row", 30), Column("Difference", 16), Column("What differs", 90, True))
+    lead = "Documents and payments that keep a roll-forward from closing, or would if others did not make up for them."
+    rows = [
+        (
+            str(week.week),
+            row.legal_entity or "no legal entity",
+            row.currency,
+            row.key,
+            Money(row.difference, row.currency),
+            row.words,
+        )
+        for week in evidence.weeks
+        for row in week.rows.differing
+    ]
+    return Page("Differing rows", lead, columns, rows)
+
+
+def make_checks(evidence: FinanceEvidence) -> Page:
+    """List what each check came to in each week."""
+    columns = (
+        WEEK,
+        Column("Check", 30),
+        Column("Verdict", 16),
+        Column("Counts", 12),
+        Column("Rows", 9),
+        Column("Exceptions", 11),
+        Column("Amount judged", 18),
+        Column("Amount of exceptions", 18),
+        CURRENCY,
+        Column("Reason", 70, wraps=True),
+    )
+    rows = []
+    for week in evidence.weeks:
+        currency = week.figures.get("main_currency", "")
+        for check in week.revision.evidence.checks:
+            counts = "required" if check.required else "advisory" if check.advisory else "if present"
+            verdict: Any = check.verdict.value
+            bad = check.verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+            amounts = Money(check.value, currency), Money(check.exception_value, currency)
+            shown = Attention(verdict) if bad else verdict
+            told = (str(week.week), check.title, shown, counts, check.rows, check.exceptions)
+            rows.append((*told, *amounts, currency, check.reason))
+    lead = "Amounts are of the main currency of the week only; amounts of several currencies are never added up."
+    return Page("Checks", lead, columns, rows)
+
+
+def make_exceptions(evidence: FinanceEvidence) -> Page:
+    """List every exception of the weeks, open ones marked."""
+    columns = (
+        WEEK,
+        Column("Found in", 11),
+        Column("Check", 24),
+        Column("Row", 30),
+        Column("State", 12),
+        ENTITY,
+        Column("Amount", 16),
+        CURRENCY,
+        Column("What", 70, wraps=True),
+        Column("Resolved on", 12),
+        Column("Reason code", 18),
+        Column("Explanation", 50, wraps=True),
+        Column("Ticket", 16),
+        Column("Explained by", 20),
+        Column("Accepted by", 20),
+    )
+    rows = []
+    for week in evidence.weeks:
+        titles = {check.check: check.title for check in week.revision.evidence.checks}
+        for row in week.revision.evidence.exceptions:
+            is_open = row.state is ExceptionState.OPEN
+            rows.append(
+                (
+                    str(week.week),
+                    str(row.week),
+                    titles.get(row.check, row.check),
+                    row.key,
+                    Attention(row.state.value) if is_open else row.state.value,
+                    row.legal_entity,
+                    None if row.amount is None else Money(row.amount, row.currency),
+                    row.currency,
+                    row.words,
+                    row.resolved_on,
+                    row.reason_code,
+                    row.explanation,
+                    row.ticket,
+                    row.explained_by,
+                    row.accepted_by,
+                )
+            )
+    lead = "Rows that offend a check: open, cleared by later evidence, or explained and accepted by a second person."
+    return Page("Exceptions", lead, columns, rows)
+
+
+def make_bank_matches(evidence: FinanceEvidence) -> Page:
+    """List each payment that was judged with the bank, a row for each entry that is it or could be."""
+    columns = (
+        WEEK,
+        Column("Payment", 18),
+        ENTITY,
+        Column("Amount", 16),
+        CURRENCY,
+        Column("Completed", 12),
+        Column("State", 12),
+        Column("Matched by", 17),
+        Column("Verdict", 11),
+        Column("Booked", 12),
+        Column("Value date", 12),
+        Column("Booked amount", 16),
+        Column("Booked in", 10),
+        Column("Debit or credit", 10),
+        Column("Payments in the booking", 12),
+        Column("Account", 18),
+        Column("Statement", 20),
+        Column("File", 40),
+        Column("Place", 28),
+        Column("Note", 70, wraps=True),
+    )
+    rows = [
+        line
+        for week in evidence.weeks
+        for row in week.rows.bank
+        for line in _list_entries(week, row, {each.statement: each for each in week.rows.statements})
+    ]
+    lead = (
+        "The bank entry that stands for each payment whose days for it ended in the week. What fits twice is left open: "
+        "its entries are those that could be it."
+    )
+    return Page("Bank matches", lead, columns, rows)
+
+
+def _list_entries(week: FinanceWeek, row: BankRow, statements: Mapping[str, StatementRow]) -> Iterator[tuple[Any, ...]]:
+    verdict = row.verdict if row.verdict == Verdict.PASS else Attention(row.verdict)
+    told = (
+        str(week.week),
+        row.payment,
+        row.legal_entity,
+        Money(row.amount, row.currency),
+        row.currency,
+        row.completed_on,
+        row.state,
+        row.basis,
+        verdict,
+    )
+    for entry in row.entries or (None,):
+        yield (*told, *_tell_entry(week, row, entry, statements), row.words)
+
+
+def _tell_entry(
+    week: FinanceWeek, row: BankRow, entry: MatchedEntry | None, statements: Mapping[str, StatementRow]
+) -> tuple[Any, ...]:
+    if entry is None:
+        return (None,) * 10
+    holds = {each.payment for each in week.rows.bank if entry in each.entries}
+    shown = len(holds) if row.state in (BankState.MATCHED, BankState.RETURNED) else None
+    named = statements.get(entry.statement)
+    return (
+        entry.booked_on,
+        entry.value_on,
+        Money(entry.amount, entry.currency),
+        entry.currency,
+        "credit" if entry.is_credit else "debit",
+        shown,
+        entry.account,
+        named.name if named else entry.statement,
+        entry.file,
+        entry.place,
+    )
+
+
+def make_notes(evidence: FinanceEvidence) -> Page:
+    """List what checks tell without its being an exception."""
+    columns = (WEEK, Column("Check", 24), Column("Row", 30), ENTITY, Column("Amount", 16), CURRENCY)
+    rows = []
+    for week in evidence.weeks:
+        titles = {check.check: check.title for check in week.revision.evidence.checks}
+        for note in week.figures.get("notes", []):
+            amount = None if note["amount"] is None else Money(Decimal(note["amount"]), note["currency"])
+            named = (str(week.week), titles.get(note["check"], note["check"]), note["key"], note["legal_entity"])
+            rows.append((*named, amount, note["currency"], note["words"]))
+    lead = (
+        "What checks report without failing: bookings that are no payment of Coupa's, adjustments, what is on hold. Of a "
+        f"check and week the {MOST_NOTES} largest."
+    )
+    return Page("Notes", lead, (*columns, Column("What", 80, wraps=True)), rows)
