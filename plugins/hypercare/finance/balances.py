@@ -68,7 +68,7 @@ def read_balances(weeks: Iterable[tuple[Week, Sequence[Mapping[str, Any]]]]) -> 
         for group in sorted([*rows, *carried]):
             figures = {name: Decimal(rows.get(group, {}).get(name, 0)) for name in _FIGURES}
             gap = None if before is None else figures["opening"] - Decimal(before.get(group, {}).get("closing", 0))
-            found.append(WeekBalance(week, *group, **figures, gap=gap))
+            found.append(WeekBalance(week, *group, *figures.values(), gap=gap))
     return found
 
 

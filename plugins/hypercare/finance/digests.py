@@ -9,21 +9,25 @@ from hypercare.finance.page import Column, Page
 from hypercare.ledger.chain import revision_subject
 
 CHAIN = "Chain"
-LINK, SUBJECT, HASH = "Link", "What", "Hash"
 SHA256 = 66
 """The width of a column of digests in hex."""
+LINK_COLUMNS = {
+    "sequence": ("Link", 7),
+    "kind": ("Kind", 12),
+    "subject": ("What", 30),
+    "payload_digest": ("Digest of what it stands for", SHA256),
+    "previous_hash": ("Hash of the link before", SHA256),
+    "hash": ("Hash", SHA256),
+    "engagement": ("Engagement", 20),
+}
+"""Header and width of each of a link's columns: all that its hash is over."""
 
 
 def make_chain(evidence: FinanceEvidence) -> Page:
     """List the engagement's whole hash chain; the revisions of this file are marked."""
     columns = (
-        Column(LINK, 7),
-        Column("Kind", 12),
-        Column(SUBJECT, 30),
+        *(Column(header, width) for header, width in LINK_COLUMNS.values()),
         Column("In this file", 10),
-        Column("Digest of what it stands for", SHA256),
-        Column("Hash of the link before", SHA256),
-        Column(HASH, SHA256),
     )
     shown = {revision_subject(str(week.week), week.revision.key.revision) for week in evidence.weeks}
     decided = evidence.decision["sequence"] if evidence.decision else None
@@ -32,14 +36,18 @@ def make_chain(evidence: FinanceEvidence) -> Page:
             link.sequence,
             link.kind,
             link.subject,
-            "yes" if link.subject in shown or link.sequence == decided else "",
             link.payload_digest,
             link.previous_hash,
             link.hash,
+            evidence.engagement.id,
+            "yes" if link.subject in shown or link.sequence == decided else "",
         )
         for link in evidence.links
     ]
-    lead = "Each hash is over its own link and the hash before it: `hypercare verify-ledger --against <this file>`."
+    lead = (
+        "Each hash is the sha256 of its link as JSON with sorted keys, the hash before it and the engagement included: "
+        "`hypercare verify-ledger --against <this file>`."
+    )
     return Page(CHAIN, lead, columns, rows)
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hypercare.bank_payments import BankState
 from hypercare.finance.balances import MOVEMENTS, WeekBalance, read_balances
 from hypercare.finance.evidence import FinanceEvidence, FinanceWeek
 from hypercare.finance.page import Attention, Column, Money, Page
 from hypercare.model import ExceptionState, Verdict
-from hypercare.reconciled_rows import BankRow, MatchedEntry, StatementRow
 from hypercare.reconciliation import MOST_NOTES
 
 WEEK, ENTITY, CURRENCY = Column("Week", 11), Column("Legal entity", 24), Column("Currency", 10)
@@ -167,14 +165,14 @@ def make_exceptions(evidence: FinanceEvidence) -> Page:
     for week in evidence.weeks:
         titles = {check.check: check.title for check in week.revision.evidence.checks}
         for row in week.revision.evidence.exceptions:
-            is_open = row.state is ExceptionState.OPEN
+            state: Any = row.state.value
             rows.append(
                 (
                     str(week.week),
                     str(row.week),
                     titles.get(row.check, row.check),
                     row.key,
-                    Attention(row.state.value) if is_open else row.state.value,
+                    Attention(state) if row.state is ExceptionState.OPEN else state,
                     row.legal_entity,
                     None if row.amount is None else Money(row.amount, row.currency),
                     row.currency,
@@ -191,82 +189,6 @@ def make_exceptions(evidence: FinanceEvidence) -> Page:
     return Page("Exceptions", lead, columns, rows)
 
 
-def make_bank_matches(evidence: FinanceEvidence) -> Page:
-    """List each payment that was judged with the bank, a row for each entry that is it or could be."""
-    columns = (
-        WEEK,
-        Column("Payment", 18),
-        ENTITY,
-        Column("Amount", 16),
-        CURRENCY,
-        Column("Completed", 12),
-        Column("State", 12),
-        Column("Matched by", 17),
-        Column("Verdict", 11),
-        Column("Booked", 12),
-        Column("Value date", 12),
-        Column("Booked amount", 16),
-        Column("Booked in", 10),
-        Column("Debit or credit", 10),
-        Column("Payments in the booking", 12),
-        Column("Account", 18),
-        Column("Statement", 20),
-        Column("File", 40),
-        Column("Place", 28),
-        Column("Note", 70, wraps=True),
-    )
-    rows = [
-        line
-        for week in evidence.weeks
-        for row in week.rows.bank
-        for line in _list_entries(week, row, {each.statement: each for each in week.rows.statements})
-    ]
-    lead = (
-        "The bank entry that stands for each payment whose days for it ended in the week. What fits twice is left open: "
-        "its entries are those that could be it."
-    )
-    return Page("Bank matches", lead, columns, rows)
-
-
-def _list_entries(week: FinanceWeek, row: BankRow, statements: Mapping[str, StatementRow]) -> Iterator[tuple[Any, ...]]:
-    verdict = row.verdict if row.verdict == Verdict.PASS else Attention(row.verdict)
-    told = (
-        str(week.week),
-        row.payment,
-        row.legal_entity,
-        Money(row.amount, row.currency),
-        row.currency,
-        row.completed_on,
-        row.state,
-        row.basis,
-        verdict,
-    )
-    for entry in row.entries or (None,):
-        yield (*told, *_tell_entry(week, row, entry, statements), row.words)
-
-
-def _tell_entry(
-    week: FinanceWeek, row: BankRow, entry: MatchedEntry | None, statements: Mapping[str, StatementRow]
-) -> tuple[Any, ...]:
-    if entry is None:
-        return (None,) * 10
-    holds = {each.payment for each in week.rows.bank if entry in each.entries}
-    shown = len(holds) if row.state in (BankState.MATCHED, BankState.RETURNED) else None
-    named = statements.get(entry.statement)
-    return (
-        entry.booked_on,
-        entry.value_on,
-        Money(entry.amount, entry.currency),
-        entry.currency,
-        "credit" if entry.is_credit else "debit",
-        shown,
-        entry.account,
-        named.name if named else entry.statement,
-        entry.file,
-        entry.place,
-    )
-
-
 def make_notes(evidence: FinanceEvidence) -> Page:
     """List what checks tell without its being an exception."""
     columns = (WEEK, Column("Check", 24), Column("Row", 30), ENTITY, Column("Amount", 16), CURRENCY)
@@ -278,7 +200,7 @@ def make_notes(evidence: FinanceEvidence) -> Page:
             named = (str(week.week), titles.get(note["check"], note["check"]), note["key"], note["legal_entity"])
             rows.append((*named, amount, note["currency"], note["words"]))
     lead = (
-        "What checks report without failing: bookings that are no payment of Coupa's, adjustments, what is on hold. Of a "
-        f"check and week the {MOST_NOTES} largest."
+        "What checks report without failing: bookings that are no payment of Coupa's, adjustments, what is on hold. Of "
+        f"a check and week the {MOST_NOTES} largest."
     )
     return Page("Notes", lead, (*columns, Column("What", 80, wraps=True)), rows)

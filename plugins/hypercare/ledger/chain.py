@@ -82,7 +82,7 @@ def append_link(connection: Connection, engagement: str, kind: str, subject: str
         "payload_digest": payload_digest,
         "previous_hash": last.hash if last else GENESIS,
     }
-    connection.execute(insert(tables.chain).values(**link, hash=_hash(link)))
+    connection.execute(insert(tables.chain).values(**link, hash=hash_link(link)))
     return int(str(link["sequence"]))
 
 
@@ -156,7 +156,7 @@ def _first_broken(connection: Connection, engagement: str, name: str) -> BrokenL
         reason = ""
         if link.sequence != expected or link.previous_hash != previous:
             reason = "it does not follow the link before it"
-        elif link.hash != _hash(dict(link._mapping)):
+        elif link.hash != hash_link(dict(link._mapping)):
             reason = "its hash does not fit its contents"
         else:
             reason = _compare_payload(connection, link)
@@ -220,8 +220,8 @@ def decision_subject(week: str) -> str:
     return f"decision on {week}"
 
 
-def _hash(link: Mapping[str, object]) -> str:
-    """Return a link's hash: over all its columns but itself, the hash of the link before it among them."""
+def hash_link(link: Mapping[str, object]) -> str:
+    """Return a link's hash: over all its columns but itself, engagement and the hash of the link before it among them."""
     return hashlib.sha256(
         canonical_json({name: value for name, value in link.items() if name != "hash"}).encode()
     ).hexdigest()
