@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -65,10 +65,11 @@ def read_balances(weeks: Iterable[tuple[Week, Sequence[Mapping[str, Any]]]]) -> 
     for week, rows in sorted(rolled.items()):
         before = rolled.get(week.shift(-1))
         carried = [group for group, row in (before or {}).items() if group not in rows and Decimal(row["closing"])]
-        for group in sorted([*rows, *carried]):
-            figures = {name: Decimal(rows.get(group, {}).get(name, 0)) for name in _FIGURES}
-            gap = None if before is None else figures["opening"] - Decimal(before.get(group, {}).get("closing", 0))
-            found.append(WeekBalance(week, *group, *figures.values(), gap=gap))
+        for entity, currency in sorted([*rows, *carried]):
+            figures = {name: Decimal(rows.get((entity, currency), {}).get(name, 0)) for name in _FIGURES}
+            row = WeekBalance(week, entity, currency, **figures)
+            closed = Decimal((before or {}).get((entity, currency), {}).get("closing", 0))
+            found.append(row if before is None else replace(row, gap=row.opening - closed))
     return found
 
 

@@ -21,7 +21,7 @@ def make_bank_matches(evidence: FinanceEvidence) -> Page:
         WEEK,
         Column("Payment", 18),
         ENTITY,
-        Column("Amount", 16),
+        Column("Amount", 16, is_number=True),
         CURRENCY,
         Column("Completed", 12),
         Column("State", 12),
@@ -29,15 +29,15 @@ def make_bank_matches(evidence: FinanceEvidence) -> Page:
         Column("Verdict", 11),
         Column("Booked", 12),
         Column("Value date", 12),
-        Column("Booked amount", 16),
+        Column("Booked amount", 16, is_number=True),
         Column("Booked in", 10),
         Column("Debit or credit", 10),
-        Column("Payments in the booking", 12),
+        Column("Payments in the booking", 12, is_number=True),
         Column("Account", 18),
         Column("Statement", 20),
         Column("File", 40),
         Column("Place", 28),
-        Column("Note", 70, wraps=True),
+        Column("Note", 70),
     )
     lead = (
         "The bank entry that stands for each payment whose days for it ended in the week. What fits twice is left "
@@ -50,8 +50,8 @@ def _list_week(week: FinanceWeek) -> Iterator[tuple[Any, ...]]:
     names = {each.statement: each.name for each in week.rows.statements}
     together: dict[str, set[str]] = {}
     for row in week.rows.bank:
-        for entry in row.entries:
-            together.setdefault(entry.entry, set()).add(row.payment)
+        for shared in row.entries:
+            together.setdefault(shared.entry, set()).add(row.payment)
     for row in week.rows.bank:
         told = (str(week.week), *_tell_payment(row))
         entries: Sequence[MatchedEntry | None] = row.entries or (None,)

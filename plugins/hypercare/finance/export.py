@@ -12,7 +12,14 @@ from hypercare.errors import ConfigurationError, ContractError
 from hypercare.finance.bank_page import make_bank_matches
 from hypercare.finance.digests import make_chain, make_files
 from hypercare.finance.evidence import FinanceEvidence, read_evidence
-from hypercare.finance.pages import make_checks, make_differing, make_exceptions, make_notes, make_roll_forward
+from hypercare.finance.pages import (
+    make_checks,
+    make_differing,
+    make_exceptions,
+    make_notes,
+    make_roll_forward,
+    make_sign_off,
+)
 from hypercare.finance.summary import make_cover
 from hypercare.finance.writing import write_workbook
 from hypercare.model import Engagement
@@ -27,6 +34,7 @@ PAGES = (
     make_checks,
     make_exceptions,
     make_bank_matches,
+    make_sign_off,
     make_notes,
     make_chain,
     make_files,

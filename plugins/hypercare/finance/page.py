@@ -29,7 +29,7 @@ class Column:
 
     header: str
     width: int = 14
-    wraps: bool = False
+    is_number: bool = False
 
 
 @dataclass(frozen=True)

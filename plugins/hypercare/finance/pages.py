@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,31 +27,37 @@ def list_balances(evidence: FinanceEvidence) -> list[WeekBalance]:
 
 
 def make_roll_forward(evidence: FinanceEvidence) -> Page:
-    """Opening, movements and closing of each week, and beside them what the ERP and the bank show."""
+    """List opening, movements and closing of each week, and beside them what the ERP and the bank show."""
     lead = (
         "Approved and unpaid: opening plus approved, less paid, voided, credited and adjusted, is the closing. ERP and "
         "bank columns hold the records whose business days for it ended in the week, and of these what is still open."
     )
-    legs = [Column(words, 15) for name in LEGS.values() for words in (name, f"{name}, open")]
+    balances, by_week = list_balances(evidence), {week.week: week for week in evidence.weeks}
+    legs = list_legs(evidence)
     columns = (
         WEEK,
         ENTITY,
         CURRENCY,
-        Column("Opening", 17),
-        Column("plus approved", 17),
-        *(Column(f"less {name}", 15) for name in MOVEMENTS[1:]),
-        Column("Closing", 17),
-        Column("Difference", 14),
-        Column("Opening less closing of the week before", 17),
-        Column("State", 34, wraps=True),
-        *legs,
+        Column("Opening", 16, is_number=True),
+        Column("plus approved", 16, is_number=True),
+        *(Column(f"less {name}", 14, is_number=True) for name in MOVEMENTS[1:]),
+        Column("Closing", 16, is_number=True),
+        Column("Difference", 12, is_number=True),
+        Column("Opening less closing of the week before", 14, is_number=True),
+        Column("State", 32),
+        *(Column(f"{LEGS[leg]}{what}", 14, is_number=True) for leg in legs for what in ("", ", still open")),
     )
-    by_week = {week.week: week for week in evidence.weeks}
-    rows = [_roll(row, by_week[row.week]) for row in list_balances(evidence)]
+    rows = [_roll(row, by_week[row.week], legs) for row in balances]
     return Page("Roll-forward", lead, columns, rows)
 
 
-def _roll(row: WeekBalance, week: FinanceWeek) -> tuple[Any, ...]:
+def list_legs(evidence: FinanceEvidence) -> list[tuple[str, str]]:
+    """Return what is held against another system at all, by check and kind of record."""
+    shown = {(leg["check"], leg["kind"]) for week in evidence.weeks for leg in week.figures.get("legs", [])}
+    return [leg for leg in LEGS if leg in shown]
+
+
+def _roll(row: WeekBalance, week: FinanceWeek, legs: Sequence[tuple[str, str]]) -> tuple[Any, ...]:
     def money(amount: Decimal | None) -> Any:  # noqa: ANN401
         return None if amount is None else Money(amount, row.currency)
 
@@ -65,7 +71,7 @@ def _roll(row: WeekBalance, week: FinanceWeek) -> tuple[Any, ...]:
         Attention(difference) if row.difference else difference,
         Attention(gap) if row.gap else gap,
         say_state(row, week),
-        *_list_legs(row, week.figures),
+        *_tell_legs(row, week.figures, legs),
     )
 
 
@@ -75,18 +81,19 @@ def say_state(row: WeekBalance, week: FinanceWeek) -> str:
     if check is None or check.verdict not in (Verdict.PASS, Verdict.FAIL):
         return f"not judged{': ' + check.reason if check and check.reason else ''}"
     named = sum((each.legal_entity, each.currency) == row.group for each in week.rows.differing)
+    rows = f"{named} row{'s' * (named != 1)}"
     if row.difference:
-        return f"does not close, {named} rows named" if named else "does not close, see Exceptions"
-    return f"closes to 0, though {named} rows differ" if named else "closes to 0"
+        return f"does not close: {rows} named" if named else "does not close: see Exceptions"
+    return f"closes to 0: {rows} make up for each other" if named else "closes to 0"
 
 
-def _list_legs(row: WeekBalance, figures: Mapping[str, Any]) -> Iterator[Any]:
+def _tell_legs(row: WeekBalance, figures: Mapping[str, Any], legs: Sequence[tuple[str, str]]) -> Iterator[Any]:
     shown = {
         (leg["check"], leg["kind"]): leg
         for leg in figures.get("legs", [])
         if (leg["legal_entity"] or "", leg["currency"]) == row.group
     }
-    for name in LEGS:
+    for name in legs:
         leg = shown.get(name)
         amount, missing = (Decimal(leg["amount"]), Decimal(leg["open_amount"])) if leg else (None, None)
         yield None if amount is None else Money(amount, row.currency)
@@ -96,7 +103,14 @@ def _list_legs(row: WeekBalance, figures: Mapping[str, Any]) -> Iterator[Any]:
 
 def make_differing(evidence: FinanceEvidence) -> Page:
     """List the rows that keep a roll-forward from closing."""
-    columns = (WEEK, ENTITY, CURRENCY, Column("Row", 30), Column("Difference", 16), Column("What differs", 90, True))
+    columns = (
+        WEEK,
+        ENTITY,
+        CURRENCY,
+        Column("Row", 30),
+        Column("Difference", 16, is_number=True),
+        Column("What differs", 90),
+    )
     lead = "Documents and payments that keep a roll-forward from closing, or would if others did not make up for them."
     rows = [
         (
@@ -120,12 +134,12 @@ def make_checks(evidence: FinanceEvidence) -> Page:
         Column("Check", 30),
         Column("Verdict", 16),
         Column("Counts", 12),
-        Column("Rows", 9),
-        Column("Exceptions", 11),
-        Column("Amount judged", 18),
-        Column("Amount of exceptions", 18),
+        Column("Rows", 9, is_number=True),
+        Column("Exceptions", 11, is_number=True),
+        Column("Amount judged", 18, is_number=True),
+        Column("Amount of exceptions", 18, is_number=True),
         CURRENCY,
-        Column("Reason", 70, wraps=True),
+        Column("Reason", 70),
     )
     rows = []
     for week in evidence.weeks:
@@ -151,12 +165,12 @@ def make_exceptions(evidence: FinanceEvidence) -> Page:
         Column("Row", 30),
         Column("State", 12),
         ENTITY,
-        Column("Amount", 16),
+        Column("Amount", 16, is_number=True),
         CURRENCY,
-        Column("What", 70, wraps=True),
+        Column("What", 70),
         Column("Resolved on", 12),
         Column("Reason code", 18),
-        Column("Explanation", 50, wraps=True),
+        Column("Explanation", 50),
         Column("Ticket", 16),
         Column("Explained by", 20),
         Column("Accepted by", 20),
@@ -189,9 +203,22 @@ def make_exceptions(evidence: FinanceEvidence) -> Page:
     return Page("Exceptions", lead, columns, rows)
 
 
+def make_sign_off(evidence: FinanceEvidence) -> Page:
+    """List what the finance contact signed."""
+    columns = (Column("Signed by", 24), Column("Role", 18), Column("Signed on", 12), Column("Figures", 90))
+    rows = [
+        (answer.customer_contact or answer.answered_by, answer.role, answer.answered_on, line)
+        for answer in evidence.sign_offs
+        if answer.confirmed
+        for line in answer.evidence
+    ]
+    lead = "The figures that the finance contact signed, by week, legal entity and currency: they were the ledger's."
+    return Page("Sign-off", lead, columns, rows)
+
+
 def make_notes(evidence: FinanceEvidence) -> Page:
     """List what checks tell without its being an exception."""
-    columns = (WEEK, Column("Check", 24), Column("Row", 30), ENTITY, Column("Amount", 16), CURRENCY)
+    columns = (WEEK, Column("Check", 24), Column("Row", 30), ENTITY, Column("Amount", 16, is_number=True), CURRENCY)
     rows = []
     for week in evidence.weeks:
         titles = {check.check: check.title for check in week.revision.evidence.checks}
@@ -203,4 +230,4 @@ def make_notes(evidence: FinanceEvidence) -> Page:
         "What checks report without failing: bookings that are no payment of Coupa's, adjustments, what is on hold. Of "
         f"a check and week the {MOST_NOTES} largest."
     )
-    return Page("Notes", lead, (*columns, Column("What", 80, wraps=True)), rows)
+    return Page("Notes", lead, (*columns, Column("What", 80)), rows)

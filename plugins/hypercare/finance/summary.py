@@ -14,6 +14,7 @@ from hypercare.finance.pages import list_balances
 from hypercare.model import ExceptionState, Verdict
 from hypercare.reconciled_rows import BankRow
 from hypercare.week_verdict import CYCLE_CRITERION, GOOD
+from hypercare.weeks import Week
 
 WIDTHS = (30, 20, 17, 17, 17, 17, 17, 17, 17, 17, 40)
 NOT_JUDGED = "not judged yet"
@@ -22,10 +23,7 @@ NOT_JUDGED = "not judged yet"
 def make_cover(evidence: FinanceEvidence) -> Cover:
     """Return the summary."""
     engagement = evidence.engagement
-    lead = (
-        f"Frozen evidence of {_say_weeks(evidence)}, as the ledger holds it. Nothing here is computed when the file "
-        "is opened."
-    )
+    lead = f"Frozen evidence of {_say_labels(evidence.labels)}, as the ledger holds it; no cell is a formula."
     blocks = [
         Block("Engagement", (), list(_tell_engagement(evidence))),
         Block("Level of the evidence", (), list(_tell_level(evidence))),
@@ -39,9 +37,10 @@ def make_cover(evidence: FinanceEvidence) -> Cover:
     return Cover(f"Finance evidence: {engagement.name}", lead, WIDTHS, blocks)
 
 
-def _say_weeks(evidence: FinanceEvidence) -> str:
-    labels = evidence.labels
-    return str(labels[0]) if len(labels) == 1 else f"{labels[0]} to {labels[-1]}"
+def _say_labels(weeks: Sequence[Week]) -> str:
+    if len(weeks) > 1 and are_consecutive(weeks):
+        return f"{weeks[0]} to {weeks[-1]}"
+    return ", ".join(map(str, weeks)) or "none"
 
 
 def _find_criterion(evidence: FinanceEvidence, name: str) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def _tell_engagement(evidence: FinanceEvidence) -> Iterator[tuple[str, Any]]:
     yield "Legal entities", ", ".join(engagement.scope) or "all of the instance"
     yield "Instances", ", ".join(engagement.instances)
     yield "Products", ", ".join(sorted(engagement.products)) or "none named"
-    yield "Weeks", f"{_say_weeks(evidence)}, {engagement.time_zone}"
+    yield "Weeks", f"{_say_labels(evidence.labels)}, {engagement.time_zone}"
     if decision is None:
         yield "Exit gate", NOT_JUDGED
         return
@@ -79,19 +78,18 @@ def _tell_level(evidence: FinanceEvidence) -> Iterator[tuple[str, Any]]:
     yield "Asked", level["threshold"] or level["reason"]
     yield "Reached", _mark(f"{level['value']}: {level['reason']}", level)
     yield "Verdict", _mark(level["verdict"], level)
-    for line in level["evidence"]:
-        yield "", line
+    levels = [line for line in level["evidence"] if " level " in line]
+    yield "Weeks", ", ".join(levels) or "no payment became final in them"
 
 
 def _tell_sign_offs(evidence: FinanceEvidence) -> Block:
-    headers = ("Signed by", "Role", "Signed on", "Weeks", "Figures signed")
+    headers = ("Signed by", "Role", "Signed on", "Weeks signed wholly")
     rows = [
         (
             answer.customer_contact or answer.answered_by,
             answer.role,
             answer.answered_on,
-            ", ".join(map(str, answer.weeks)) or "no week wholly",
-            "\n".join(answer.evidence),
+            _say_labels(answer.weeks),
         )
         for answer in evidence.sign_offs
         if answer.confirmed
@@ -129,10 +127,10 @@ def _tell_week(week: FinanceWeek) -> tuple[Any, ...]:
         told if line.verdict in GOOD else Attention(told),
         revision.key.revision,
         revision.reason,
-        f"{revision.as_of:%Y-%m-%d %H:%M} UTC",
+        revision.as_of.date(),
         *(_count(week, state) for state in (ExceptionState.OPEN, ExceptionState.CLEARED, ExceptionState.EXPLAINED)),
         "yes" if revision.judgement.systemic else "no",
-        None,
+        revision.judgement.open_until,
         "; ".join(revision.judgement.reasons),
     )
 

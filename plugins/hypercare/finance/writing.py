@@ -6,6 +6,7 @@ text.
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +21,10 @@ from openpyxl.cell.cell import Cell, WriteOnlyCell
 from openpyxl.packaging.core import DocumentProperties
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.page import PageMargins
+from openpyxl.worksheet.worksheet import Worksheet
 
-from hypercare.finance.page import Attention, Block, Column, Cover, Money, Page
+from hypercare.finance.page import Attention, Cover, Money, Page
 from hypercare.systems.workbook_making import HEADER_ROW, make_text
 
 Sheet = Any
@@ -33,10 +36,15 @@ MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 FORMULA_LIKE = re.compile(r"\s*[=+\-@]")
 
-TITLE, LEAD, HEADING = Font(bold=True, size=15), Font(italic=True, color="555555"), Font(bold=True, size=12)
-HEADER, HEADER_FILL = Font(bold=True), PatternFill("solid", start_color="DDE6F0")
-MARKED, MARKED_FILL = Font(bold=True, color="9C0006"), PatternFill("solid", start_color="FFE3E0")
+FONT = "Calibri"
+TITLE, HEADING = Font(name=FONT, bold=True, size=15), Font(name=FONT, bold=True, size=12)
+PLAIN, LEAD = Font(name=FONT, size=11), Font(name=FONT, size=11, italic=True, color="555555")
+HEADER, HEADER_FILL = Font(name=FONT, size=11, bold=True), PatternFill("solid", start_color="DDE6F0")
+MARKED, MARKED_FILL = Font(name=FONT, size=11, bold=True, color="9C0006"), PatternFill("solid", start_color="FFE3E0")
 RULE = Border(bottom=Side(style="hair", color="BBBBBB"))
+LINE_HEIGHT = 15
+MOST_LINES = 20
+MARGINS = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6, header=0.3, footer=0.3)
 
 
 def write_workbook(cover: Cover, pages: Iterable[Page], title: str, at: datetime) -> bytes:
@@ -63,8 +71,9 @@ def _add_sheet(workbook: Workbook, name: str, widths: Sequence[int]) -> Sheet:
     for position, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(position)].width = width
     sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.paperSize = Worksheet.PAPERSIZE_A4
     sheet.page_setup.fitToHeight = 0
+    sheet.page_margins = MARGINS
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
     sheet.oddFooter.left.text, sheet.oddFooter.right.text = "&A", "&P of &N"
     return sheet
@@ -72,21 +81,32 @@ def _add_sheet(workbook: Workbook, name: str, widths: Sequence[int]) -> Sheet:
 
 def _write_cover(sheet: Sheet, cover: Cover) -> None:
     sheet.freeze_panes = "A3"
+    number = 2
     sheet.append([_make_cell(sheet, cover.title, font=TITLE)])
     sheet.append([_make_cell(sheet, cover.lead, font=LEAD)])
     for block in cover.blocks:
         sheet.append([])
-        _write_block(sheet, block)
+        sheet.append([_make_cell(sheet, block.title, font=HEADING)])
+        number += 2
+        if block.headers:
+            number += 1
+            numeric = [not isinstance(_plain(value), str) for value in block.rows[0]]
+            _append_headers(sheet, number, block.headers, cover.widths, numeric)
+        for row in block.rows:
+            number += 1
+            if block.headers:
+                _append_row(sheet, number, row, cover.widths)
+            else:
+                _append_pair(sheet, row)
 
 
-def _write_block(sheet: Sheet, block: Block) -> None:
-    sheet.append([_make_cell(sheet, block.title, font=HEADING)])
-    if block.headers:
-        sheet.append([_make_header(sheet, header) for header in block.headers])
-    for row in block.rows:
-        first, *others = row
-        label = _make_cell(sheet, first, wraps=True) if block.headers else _make_cell(sheet, first, font=HEADER)
-        sheet.append([label, *(_make_cell(sheet, value, wraps=True) for value in others)])
+def _append_pair(sheet: Sheet, row: Sequence[Any]) -> None:
+    """Append a label and what is said of it, which runs on over the empty cells behind."""
+    label, *told = row
+    cells = [_make_cell(sheet, value) for value in told]
+    for cell in cells:
+        cell.alignment = Alignment(horizontal="left", vertical="top")
+    sheet.append([_make_cell(sheet, label, font=HEADER if told else PLAIN), *cells])
 
 
 def _write_page(sheet: Sheet, page: Page, rows: Sequence[Sequence[Any]]) -> None:
@@ -96,34 +116,61 @@ def _write_page(sheet: Sheet, page: Page, rows: Sequence[Sequence[Any]]) -> None
     sheet.auto_filter.ref = f"A{HEADER_ROW}:{last}"
     sheet.append([_make_cell(sheet, page.lead if rows else f"{page.lead} There are none.", font=LEAD)])
     sheet.append([])
-    sheet.append([_make_header(sheet, column.header) for column in page.columns])
-    for row in rows:
-        sheet.append([_make_column_cell(sheet, value, column) for value, column in zip(row, page.columns, strict=True)])
+    widths = [column.width for column in page.columns]
+    titles, numeric = [each.header for each in page.columns], [each.is_number for each in page.columns]
+    _append_headers(sheet, HEADER_ROW, titles, widths, numeric)
+    for number, row in enumerate(rows, start=HEADER_ROW + 1):
+        _append_row(sheet, number, row, widths)
 
 
-def _make_column_cell(sheet: Sheet, value: Any, column: Column) -> Cell:  # noqa: ANN401
-    return _make_cell(sheet, value, wraps=column.wraps)
+def _append_headers(
+    sheet: Sheet, number: int, titles: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]
+) -> None:
+    lines = max(_count_lines(title, width) for title, width in zip(titles, widths, strict=False))
+    sheet.row_dimensions[number].height = LINE_HEIGHT * lines
+    pairs = zip(titles, numeric, strict=True)
+    sheet.append([_make_header(sheet, title, is_number=is_number) for title, is_number in pairs])
 
 
-def _make_header(sheet: Sheet, words: str) -> Cell:
+def _append_row(sheet: Sheet, number: int, row: Sequence[Any], widths: Sequence[int]) -> None:
+    """Append a table's row, as high as its texts need: not every program finds that out by itself."""
+    texts = [(_plain(value), width) for value, width in zip(row, widths, strict=False)]
+    lines = max(_count_lines(value, width) if isinstance(value, str) else 1 for value, width in texts)
+    if lines > 1:
+        sheet.row_dimensions[number].height = LINE_HEIGHT * min(lines, MOST_LINES)
+    cells = [_make_cell(sheet, value) for value in row]
+    for cell in cells:
+        cell.border = RULE
+    sheet.append(cells)
+
+
+def _count_lines(text: str, width: int) -> int:
+    """Return in how many lines a text stands in a column, a little more than less."""
+    return sum(math.ceil(max(len(line), 1) * 1.1 / width) for line in text.split("\n"))
+
+
+def _make_header(sheet: Sheet, words: str, *, is_number: bool) -> Cell:
     cell = _make_cell(sheet, words, font=HEADER)
     cell.fill = HEADER_FILL
-    cell.alignment = Alignment(wrap_text=True, vertical="top")
+    cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal="right" if is_number else None)
     return cell
 
 
-def _make_cell(sheet: Sheet, value: Any, *, font: Font | None = None, wraps: bool = False) -> Cell:  # noqa: ANN401
-    marked = isinstance(value, Attention)
-    plain = value.value if isinstance(value, Attention) else value
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    return value.value if isinstance(value, Attention) else value
+
+
+def _make_cell(sheet: Sheet, value: Any, *, font: Font = PLAIN) -> Cell:  # noqa: ANN401 - a cell holds anything
     cell: Cell = WriteOnlyCell(sheet)
-    _fill(cell, plain)
-    cell.alignment = Alignment(wrap_text=wraps and isinstance(plain, str), vertical="top")
-    if wraps:
-        cell.border = RULE
-    if marked:
+    told = _plain(value)
+    _fill(cell, told)
+    cell.font = font
+    if isinstance(told, str):
+        cell.alignment = Alignment(wrap_text=font is PLAIN, vertical="top")
+    else:
+        cell.alignment = Alignment(horizontal="right", vertical="top", indent=1)
+    if isinstance(value, Attention):
         cell.font, cell.fill = MARKED, MARKED_FILL
-    elif font:
-        cell.font = font
     return cell
 
 

@@ -221,7 +221,7 @@ def decision_subject(week: str) -> str:
 
 
 def hash_link(link: Mapping[str, object]) -> str:
-    """Return a link's hash: over all its columns but itself, engagement and the hash of the link before it among them."""
+    """Return a link's hash: over all its columns but itself, the engagement and the hash before it among them."""
     return hashlib.sha256(
         canonical_json({name: value for name, value in link.items() if name != "hash"}).encode()
     ).hexdigest()
