@@ -9,7 +9,7 @@ from hypercare.finance.page import Column, Page
 from hypercare.ledger.chain import revision_subject
 
 CHAIN = "Chain"
-SHA256 = 66
+SHA256 = 71
 """The width of a column of digests in hex."""
 LINK_COLUMNS = {
     "sequence": ("Link", 7),

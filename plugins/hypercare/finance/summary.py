@@ -98,19 +98,8 @@ def _tell_sign_offs(evidence: FinanceEvidence) -> Block:
 
 
 def _tell_weeks(evidence: FinanceEvidence) -> Block:
-    headers = (
-        "Week",
-        "Verdict",
-        "Revision",
-        "Made for",
-        "Run",
-        "Open",
-        "Cleared",
-        "Explained",
-        "Systemic",
-        "",
-        "Reason",
-    )
+    states = ("Open", "Cleared", "Explained")
+    headers = ("Week", "Verdict", "Revision", "Made for", "Run", *states, "Systemic", "Can clear until", "Reason")
     by_label = {week.week: week for week in evidence.weeks}
     rows = [
         _tell_week(by_label[label]) if label in by_label else (str(label), Attention("no evidence"), *[None] * 9)

@@ -152,7 +152,9 @@ def _count_lines(text: str, width: int) -> int:
 def _make_header(sheet: Sheet, words: str, *, is_number: bool) -> Cell:
     cell = _make_cell(sheet, words, font=HEADER)
     cell.fill = HEADER_FILL
-    cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal="right" if is_number else None)
+    cell.alignment = Alignment(
+        wrap_text=True, vertical="top", horizontal="right" if is_number else None, indent=is_number
+    )
     return cell
 
 
