@@ -135,7 +135,7 @@ def make_checks(evidence: FinanceEvidence) -> Page:
         Column("Verdict", 16),
         Column("Counts", 12),
         Column("Rows", 9, is_number=True),
-        Column("Exceptions", 11, is_number=True),
+        Column("Exceptions", 13, is_number=True),
         Column("Amount judged", 18, is_number=True),
         Column("Amount of exceptions", 18, is_number=True),
         CURRENCY,

@@ -10,38 +10,26 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
-from babel.numbers import get_currency_precision
 from openpyxl import Workbook
-from openpyxl.cell.cell import Cell, WriteOnlyCell
 from openpyxl.packaging.core import DocumentProperties
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
 
-from hypercare.finance.page import Attention, Cover, Money, Page
-from hypercare.systems.workbook_making import HEADER_ROW, make_text
+from hypercare.finance.looks import CELL, HEADER, HEADING, LABEL, LEAD, TITLE, TOLD, Looks, Sheet
+from hypercare.finance.page import Attention, Block, Cover, Page
+from hypercare.systems.workbook_making import HEADER_ROW
 
-Sheet = Any
-"""A write-only sheet, of which openpyxl's stubs know little."""
 MOST_ROWS = 1_000_000
 """Rows of a sheet; what is more stands on a next one. Excel holds 1,048,576."""
 CORE = "docProps/core.xml"
 MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-FORMULA_LIKE = re.compile(r"\s*[=+\-@]")
-
-FONT = "Calibri"
-TITLE, HEADING = Font(name=FONT, bold=True, size=15), Font(name=FONT, bold=True, size=12)
-PLAIN, LEAD = Font(name=FONT, size=11), Font(name=FONT, size=11, italic=True, color="555555")
-HEADER, HEADER_FILL = Font(name=FONT, size=11, bold=True), PatternFill("solid", start_color="DDE6F0")
-MARKED, MARKED_FILL = Font(name=FONT, size=11, bold=True, color="9C0006"), PatternFill("solid", start_color="FFE3E0")
-RULE = Border(bottom=Side(style="hair", color="BBBBBB"))
 LINE_HEIGHT = 15
 MOST_LINES = 20
 MARGINS = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6, header=0.3, footer=0.3)
@@ -51,11 +39,13 @@ def write_workbook(cover: Cover, pages: Iterable[Page], title: str, at: datetime
     """Return an .xlsx workbook; `at` (aware UTC) is told as its time of making."""
     workbook = Workbook(write_only=True)
     workbook.properties = DocumentProperties(title=title, creator="Hypercare", lastModifiedBy="Hypercare", created=at)
-    _write_cover(_add_sheet(workbook, "Summary", cover.widths), cover)
+    looks = Looks()
+    _Writer(_add_sheet(workbook, "Summary", cover.widths), cover.widths, looks).write_cover(cover)
     for page in pages:
+        widths = [column.width for column in page.columns]
         for part, rows in enumerate(_cut(page.rows), start=1):
             name = page.title if part == 1 else f"{page.title} ({part})"
-            _write_page(_add_sheet(workbook, name, [column.width for column in page.columns]), page, rows)
+            _Writer(_add_sheet(workbook, name, widths), widths, looks).write_page(page, rows)
     stream = BytesIO()
     workbook.save(stream)
     return _fix_time(stream.getvalue(), at)
@@ -79,126 +69,74 @@ def _add_sheet(workbook: Workbook, name: str, widths: Sequence[int]) -> Sheet:
     return sheet
 
 
-def _write_cover(sheet: Sheet, cover: Cover) -> None:
-    sheet.freeze_panes = "A3"
-    number = 2
-    sheet.append([_make_cell(sheet, cover.title, font=TITLE)])
-    sheet.append([_make_cell(sheet, cover.lead, font=LEAD)])
-    for block in cover.blocks:
-        sheet.append([])
-        sheet.append([_make_cell(sheet, block.title, font=HEADING)])
-        number += 2
+class _Writer:
+    """Writes one sheet from its top down."""
+
+    def __init__(self, sheet: Sheet, widths: Sequence[int], looks: Looks) -> None:
+        self._sheet, self._widths, self._looks = sheet, widths, looks
+        self._number = 1
+        """The row that comes next."""
+
+    def write_cover(self, cover: Cover) -> None:
+        self._sheet.freeze_panes = "A3"
+        self._append([self._looks.make_cell(self._sheet, cover.title, TITLE)])
+        self._append([self._looks.make_cell(self._sheet, cover.lead, LEAD)])
+        for block in cover.blocks:
+            self._append([])
+            self._append([self._looks.make_cell(self._sheet, block.title, HEADING)])
+            self._write_block(block)
+
+    def _write_block(self, block: Block) -> None:
         if block.headers:
-            number += 1
             numeric = [not isinstance(_plain(value), str) for value in block.rows[0]]
-            _append_headers(sheet, number, block.headers, cover.widths, numeric)
-        for row in block.rows:
-            number += 1
-            if block.headers:
-                _append_row(sheet, number, row, cover.widths)
-            else:
-                _append_pair(sheet, row)
+            self._append_headers(block.headers, numeric)
+            for row in block.rows:
+                self._append_row(row)
+            return
+        for label, *told in block.rows:
+            first = self._looks.make_cell(self._sheet, label, LABEL if told else TOLD)
+            self._append([first, *(self._looks.make_cell(self._sheet, value, TOLD) for value in told)])
 
+    def write_page(self, page: Page, rows: Sequence[Sequence[Any]]) -> None:
+        last = f"{get_column_letter(len(page.columns))}{HEADER_ROW + max(len(rows), 1)}"
+        self._sheet.freeze_panes = f"A{HEADER_ROW + 1}"
+        self._sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
+        self._sheet.auto_filter.ref = f"A{HEADER_ROW}:{last}"
+        lead = page.lead if rows else f"{page.lead} There are none."
+        self._append([self._looks.make_cell(self._sheet, lead, LEAD)])
+        self._append([])
+        self._append_headers([each.header for each in page.columns], [each.is_number for each in page.columns])
+        for row in rows:
+            self._append_row(row)
 
-def _append_pair(sheet: Sheet, row: Sequence[Any]) -> None:
-    """Append a label and what is said of it, which runs on over the empty cells behind."""
-    label, *told = row
-    cells = [_make_cell(sheet, value) for value in told]
-    for cell in cells:
-        cell.alignment = Alignment(horizontal="left", vertical="top")
-    sheet.append([_make_cell(sheet, label, font=HEADER if told else PLAIN), *cells])
+    def _append_headers(self, titles: Sequence[str], numeric: Sequence[bool]) -> None:
+        right = replace(HEADER, side="right")
+        pairs = zip(titles, numeric, strict=True)
+        cells = [self._looks.make_cell(self._sheet, title, right if number else HEADER) for title, number in pairs]
+        self._append(cells, max(map(_count_lines, titles, self._widths)))
 
+    def _append_row(self, row: Sequence[Any]) -> None:
+        """Append a table's row, as high as its texts need: not every program finds that out by itself."""
+        lines = max(map(_count_lines, row, self._widths))
+        self._append([self._looks.make_cell(self._sheet, value, CELL) for value in row], lines)
 
-def _write_page(sheet: Sheet, page: Page, rows: Sequence[Sequence[Any]]) -> None:
-    last = f"{get_column_letter(len(page.columns))}{HEADER_ROW + max(len(rows), 1)}"
-    sheet.freeze_panes = f"A{HEADER_ROW + 1}"
-    sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
-    sheet.auto_filter.ref = f"A{HEADER_ROW}:{last}"
-    sheet.append([_make_cell(sheet, page.lead if rows else f"{page.lead} There are none.", font=LEAD)])
-    sheet.append([])
-    widths = [column.width for column in page.columns]
-    titles, numeric = [each.header for each in page.columns], [each.is_number for each in page.columns]
-    _append_headers(sheet, HEADER_ROW, titles, widths, numeric)
-    for number, row in enumerate(rows, start=HEADER_ROW + 1):
-        _append_row(sheet, number, row, widths)
-
-
-def _append_headers(
-    sheet: Sheet, number: int, titles: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]
-) -> None:
-    lines = max(_count_lines(title, width) for title, width in zip(titles, widths, strict=False))
-    sheet.row_dimensions[number].height = LINE_HEIGHT * lines
-    pairs = zip(titles, numeric, strict=True)
-    sheet.append([_make_header(sheet, title, is_number=is_number) for title, is_number in pairs])
-
-
-def _append_row(sheet: Sheet, number: int, row: Sequence[Any], widths: Sequence[int]) -> None:
-    """Append a table's row, as high as its texts need: not every program finds that out by itself."""
-    texts = [(_plain(value), width) for value, width in zip(row, widths, strict=False)]
-    lines = max(_count_lines(value, width) if isinstance(value, str) else 1 for value, width in texts)
-    if lines > 1:
-        sheet.row_dimensions[number].height = LINE_HEIGHT * min(lines, MOST_LINES)
-    cells = [_make_cell(sheet, value) for value in row]
-    for cell in cells:
-        cell.border = RULE
-    sheet.append(cells)
-
-
-def _count_lines(text: str, width: int) -> int:
-    """Return in how many lines a text stands in a column, a little more than less."""
-    return sum(math.ceil(max(len(line), 1) * 1.1 / width) for line in text.split("\n"))
-
-
-def _make_header(sheet: Sheet, words: str, *, is_number: bool) -> Cell:
-    cell = _make_cell(sheet, words, font=HEADER)
-    cell.fill = HEADER_FILL
-    cell.alignment = Alignment(
-        wrap_text=True, vertical="top", horizontal="right" if is_number else None, indent=is_number
-    )
-    return cell
+    def _append(self, cells: Sequence[Any], lines: int = 1) -> None:
+        if lines > 1:
+            self._sheet.row_dimensions[self._number].height = LINE_HEIGHT * min(lines, MOST_LINES)
+        self._sheet.append(cells)
+        self._number += 1
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.value if isinstance(value, Attention) else value
 
 
-def _make_cell(sheet: Sheet, value: Any, *, font: Font = PLAIN) -> Cell:  # noqa: ANN401 - a cell holds anything
-    cell: Cell = WriteOnlyCell(sheet)
-    told = _plain(value)
-    _fill(cell, told)
-    cell.font = font
-    if isinstance(told, str):
-        cell.alignment = Alignment(wrap_text=font is PLAIN, vertical="top")
-    else:
-        cell.alignment = Alignment(horizontal="right", vertical="top", indent=1)
-    if isinstance(value, Attention):
-        cell.font, cell.fill = MARKED, MARKED_FILL
-    return cell
-
-
-def _fill(cell: Cell, value: Any) -> None:  # noqa: ANN401
-    if isinstance(value, str):
-        cell.value = make_text(value)
-        cell.data_type = "s"
-        # Without it a spreadsheet would read the text as a formula once somebody edits the cell.
-        cell.quotePrefix = bool(FORMULA_LIKE.match(value))
-    elif isinstance(value, Money):
-        cell.value, cell.number_format = value.amount, _format(value)
-    elif isinstance(value, datetime):
-        cell.value, cell.number_format = value.astimezone(UTC).replace(tzinfo=None), 'yyyy-mm-dd hh:mm" UTC"'
-    elif isinstance(value, date):
-        cell.value, cell.number_format = value, "yyyy-mm-dd"
-    elif value is not None:
-        cell.value = value
-        cell.number_format = "#,##0.00" if isinstance(value, Decimal) else "#,##0"
-
-
-def _format(money: Money) -> str:
-    """Return the number format of an amount: nothing of it is rounded away on the page."""
-    exponent = money.amount.normalize().as_tuple().exponent
-    own = -exponent if isinstance(exponent, int) else 0
-    decimals = max(get_currency_precision(money.currency) if money.currency else 2, own)
-    return "#,##0" + ("." + "0" * decimals if decimals else "")
+def _count_lines(value: Any, width: int) -> int:  # noqa: ANN401
+    """Return in how many lines a text stands in a column, rather one too many."""
+    text = _plain(value)
+    if not isinstance(text, str) or (len(text) * 1.1 <= width and "\n" not in text):
+        return 1
+    return sum(math.ceil(max(len(line), 1) * 1.1 / width) for line in text.split("\n"))
 
 
 def _fix_time(content: bytes, at: datetime) -> bytes:
