@@ -24,6 +24,14 @@ with bounds as (
     from engagement
 ),
 
+corrected as (
+    select
+        document_key,
+        sum(amount) as amount
+    from document_corrections
+    group by document_key
+),
+
 books as (
     select
         documents.key,
@@ -33,44 +41,101 @@ books as (
         documents.status,
         documents.is_credit_note,
         documents.sign,
-        documents.approved_on,
+        documents.booked_on,
         documents.ended_on,
-        documents.size * documents.sign as payable,
-        coalesce(documents.ended_on >= documents.approved_on, documents.approved_on is not null)
+        (documents.size - coalesce(corrected.amount, 0)) * documents.sign as payable,
+        coalesce(documents.ended_on >= documents.booked_on, documents.booked_on is not null)
             as is_in_books
     from documents
+    left join corrected on documents.key = corrected.document_key
+),
+
+money as (
+    select
+        document_payments.document_key as key,
+        document_payments.payment_id,
+        document_payments.amount,
+        document_payments.is_shown,
+        document_payments.is_backed,
+        false as is_return,
+        case
+            when document_payments.is_backed then document_payments.settled_on
+            else greatest(document_payments.shown_on, returned_payments.failed_on)
+        end as happened_on
+    from document_payments
+    left join returned_payments
+        on
+            document_payments.document_key = returned_payments.document_key
+            and document_payments.entry_id is not distinct from returned_payments.entry_id
+            and document_payments.amount = returned_payments.amount
+            and returned_payments.is_shown
+            and not document_payments.is_backed
+    where returned_payments.returned_on is null
+    union all
+    select
+        document_key as key,
+        payment_id,
+        amount,
+        true as is_shown,
+        true as is_backed,
+        false as is_return,
+        succeeded_on as happened_on
+    from returned_payments
+    where returned_on is not null
+    union all
+    select
+        document_key as key,
+        payment_id,
+        -amount as amount,
+        not is_shown as is_shown,
+        true as is_backed,
+        true as is_return,
+        returned_on as happened_on
+    from returned_payments
+    where returned_on is not null
 ),
 
 money_movements as (
     select
-        document_payments.document_key as key,
-        document_payments.payment_id,
-        document_payments.is_shown,
-        document_payments.is_backed,
+        money.key,
+        money.payment_id,
+        money.is_shown,
+        money.is_backed,
+        money.is_return,
         books.ended_on,
         books.is_in_books,
-        document_payments.amount * books.sign as amount,
-        greatest(
-            case
-                when document_payments.is_backed then document_payments.settled_on else
-                    document_payments.shown_on
-            end,
-            books.approved_on
-        ) as effective_on,
-        document_payments.is_backed and document_payments.settled_on is null as is_in_flight
-    from document_payments
-    inner join books on document_payments.document_key = books.key
+        money.amount * books.sign as amount,
+        greatest(money.happened_on, books.booked_on) as effective_on,
+        money.is_backed and money.happened_on is null as is_in_flight
+    from money
+    inner join books on money.key = books.key
+),
+
+settlements as (
+    select
+        document_key as key,
+        category,
+        amount,
+        entered_on
+    from document_adjustments
+    union all
+    select
+        document_key as key,
+        'correction' as category,
+        -amount as amount,
+        corrected_on as entered_on
+    from document_corrections
 ),
 
 other_movements as (
     select
-        document_adjustments.document_key as key,
-        document_adjustments.category,
+        settlements.key,
+        settlements.category,
         books.ended_on,
-        document_adjustments.amount * books.sign as amount,
-        greatest(document_adjustments.entered_on, books.approved_on) as effective_on
-    from document_adjustments
-    inner join books on document_adjustments.document_key = books.key
+        settlements.amount * books.sign as amount,
+        greatest(settlements.entered_on, books.booked_on) as effective_on
+    from settlements
+    inner join books on settlements.key = books.key
     where books.is_in_books
 ),
 
@@ -127,7 +192,7 @@ document_components as (
         case
             when
                 books.is_in_books
-                and books.approved_on < bounds.first_day
+                and books.booked_on < bounds.first_day
                 and coalesce(books.ended_on >= bounds.first_day, true)
                 then
                     books.payable
@@ -139,7 +204,7 @@ document_components as (
             when
                 books.is_in_books
                 and not books.is_credit_note
-                and books.approved_on between bounds.first_day and bounds.last_day
+                and books.booked_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as approved,
@@ -156,7 +221,7 @@ document_components as (
             when
                 books.is_in_books
                 and books.is_credit_note
-                and books.approved_on between bounds.first_day and bounds.last_day
+                and books.booked_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as credited,
@@ -164,7 +229,7 @@ document_components as (
         case
             when
                 books.is_in_books
-                and books.approved_on <= bounds.last_day
+                and books.booked_on <= bounds.last_day
                 and coalesce(books.ended_on > bounds.last_day, true)
                 then
                     books.payable
@@ -244,10 +309,10 @@ payment_reasons as (
                         books.words || ' shows ' || money(movements.amount, books.currency)
                         || ' paid that no completed payment backs'
                 else
-                    'payment '
+                    case when movements.is_return then 'the return of payment ' else 'payment ' end
                     || movements.payment_id
                     || ' of '
-                    || money(movements.amount, books.currency)
+                    || money(abs(movements.amount), books.currency)
                     || case
                         when not movements.is_in_books
                             then ' pays ' || books.words || ', which is not approved (' || books.status || ')'
