@@ -7,11 +7,13 @@
 --   settled before that midnight. Paid is read from the completed Coupa Pay payments. So a payment that no
 --   document shows, one that pays what is not approved, was voided or was not pulled, and a settlement that
 --   no payment backs keep it from closing, and are named. What both sides agree on is dated by the payment. A
---   payment of a document approved later counts with its approval. Credit notes are negative documents from
---   their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay, and
---   without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them with
---   their paid marks only. Payments of orders and external payables stand apart. Expense reports are part of
---   it. Every row that differs stands in the detail, also where others make up for it.
+--   payment of a document approved later counts with its approval; one that came back is taken back on the
+--   day that a pull first saw so, and a total corrected while it is owed adjusts it: weeks that were judged
+--   before stay as they were, and each opens as the one before closed. Credit notes are negative documents
+--   from their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay,
+--   and without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them
+--   with their paid marks only. Payments of orders and external payables stand apart. Expense reports are
+--   part of it. Every row that differs stands in the detail, also where others make up for it.
 -- judged on: the week's Sunday, one row per legal entity and currency; the key names the week
 -- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; optional: expense_reports
 -- source: rule R8.10
@@ -22,121 +24,6 @@ with bounds as (
         week_monday as first_day,
         week_sunday as last_day
     from engagement
-),
-
-corrected as (
-    select
-        document_key,
-        sum(amount) as amount
-    from document_corrections
-    group by document_key
-),
-
-books as (
-    select
-        documents.key,
-        documents.legal_entity,
-        documents.currency,
-        documents.words,
-        documents.status,
-        documents.is_credit_note,
-        documents.sign,
-        documents.booked_on,
-        documents.ended_on,
-        (documents.size - coalesce(corrected.amount, 0)) * documents.sign as payable,
-        coalesce(documents.ended_on >= documents.booked_on, documents.booked_on is not null)
-            as is_in_books
-    from documents
-    left join corrected on documents.key = corrected.document_key
-),
-
-money as (
-    select
-        document_payments.document_key as key,
-        document_payments.payment_id,
-        document_payments.amount,
-        document_payments.is_shown,
-        document_payments.is_backed,
-        false as is_return,
-        case
-            when document_payments.is_backed then document_payments.settled_on
-            else greatest(document_payments.shown_on, returned_payments.failed_on)
-        end as happened_on
-    from document_payments
-    left join returned_payments
-        on
-            document_payments.document_key = returned_payments.document_key
-            and document_payments.entry_id is not distinct from returned_payments.entry_id
-            and document_payments.amount = returned_payments.amount
-            and returned_payments.is_shown
-            and not document_payments.is_backed
-    where returned_payments.returned_on is null
-    union all
-    select
-        document_key as key,
-        payment_id,
-        amount,
-        true as is_shown,
-        true as is_backed,
-        false as is_return,
-        succeeded_on as happened_on
-    from returned_payments
-    where returned_on is not null
-    union all
-    select
-        document_key as key,
-        payment_id,
-        -amount as amount,
-        not is_shown as is_shown,
-        true as is_backed,
-        true as is_return,
-        returned_on as happened_on
-    from returned_payments
-    where returned_on is not null
-),
-
-money_movements as (
-    select
-        money.key,
-        money.payment_id,
-        money.is_shown,
-        money.is_backed,
-        money.is_return,
-        books.ended_on,
-        books.is_in_books,
-        money.amount * books.sign as amount,
-        greatest(money.happened_on, books.booked_on) as effective_on,
-        money.is_backed and money.happened_on is null as is_in_flight
-    from money
-    inner join books on money.key = books.key
-),
-
-settlements as (
-    select
-        document_key as key,
-        category,
-        amount,
-        entered_on
-    from document_adjustments
-    union all
-    select
-        document_key as key,
-        'correction' as category,
-        -amount as amount,
-        corrected_on as entered_on
-    from document_corrections
-),
-
-other_movements as (
-    select
-        settlements.key,
-        settlements.category,
-        books.ended_on,
-        settlements.amount * books.sign as amount,
-        greatest(settlements.entered_on, books.booked_on) as effective_on
-    from settlements
-    inner join books on settlements.key = books.key
-    where books.is_in_books
 ),
 
 money_sums as (
