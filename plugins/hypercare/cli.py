@@ -17,13 +17,13 @@ from hypercare.commands.connect import connect
 from hypercare.commands.console import AsJson, console, fail, find_engagement, show
 from hypercare.commands.doctor import doctor
 from hypercare.commands.explain import explain
+from hypercare.commands.finance import finance
+from hypercare.commands.verify_ledger import verify_ledger
 from hypercare.errors import HypercareError
 from hypercare.ledger import tables
-from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.contents import digest_contents
 from hypercare.ledger.database import migrate
 from hypercare.ledger.evidence import RevisionKey
-from hypercare.ledger.roster import read_engagements
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.verdicts import read_standings
 from hypercare.weekly.request import RunRequest, parse_request
@@ -37,6 +37,8 @@ app.command()(adjust)
 app.command()(answer)
 app.command()(explain)
 app.command()(doctor)
+app.command()(finance)
+app.command(name="verify-ledger")(verify_ledger)
 
 AsOf = Annotated[str | None, typer.Option(help="Judge what is due at this instant; default: now.")]
 WeekOption = Annotated[str | None, typer.Option(help="Only this ISO week, such as 2026-W46.")]
@@ -219,19 +221,6 @@ def exceptions(engagement: str, week: WeekOption = None, as_json: AsJson = False
     """Show the exceptions of an engagement's week (default: its latest)."""
     columns = ["check", "key", "state", "amount", "currency", "words", "resolved_on"]
     _show_of_week(tables.exceptions, engagement, week, columns, as_json=as_json)
-
-
-@app.command(name="verify-ledger")
-def verify_ledger() -> None:
-    """Check the hash chain of every engagement; name the first broken link."""
-    with open_runtime() as runtime:
-        broken = verify_chain(runtime.engine)
-        count = len(read_engagements(runtime.engine))
-    for link in broken:
-        console.print(f"[red]{link.engagement}: link {link.sequence} ({link.subject}): {link.reason}[/]")
-    if broken:
-        raise typer.Exit(1)
-    console.print(f"the chains of {count} engagements hold")
 
 
 @app.command()

@@ -64,13 +64,21 @@ def list_tables(contract: Contract, scope: str) -> Iterator[FeedTable]:
 
 
 def _history_table(contract: Contract, last: str) -> FeedTable:
+    """Return the table of the states in which pulls saw records, a row each time that one changed into another."""
     states = ", ".join(contract.history)
+    one_record = "partition by instance, id order by _updated nulls first, _order"
+    versions = (
+        f"select instance, id, {states}, updated_at, _updated, _order, row({states}) as state "
+        f"from {contract.feed}__versions semi join (select instance, id from {last}) using (instance, id)"
+    )
+    marked = f"select *, state is distinct from lag(state) over ({one_record}) as is_other from ({versions})"
+    numbered = f"select *, count(*) filter (where is_other) over ({one_record}) as number from ({marked})"
     source = (
-        f"(select instance, id, {states}, min(updated_at) as since, max(updated_at) as last_seen "
-        f"from {contract.feed}__versions semi join (select instance, id from {last}) using (instance, id) group by all)"
+        f"(select instance, id, {states}, number, min(updated_at) as since, max(updated_at) as last_seen "
+        f"from ({numbered}) group by instance, id, {states}, number)"
     )
     columns = {f"{contract.record_name}_id": _qualify(contract, "id")}
-    columns |= {name: name for name in (*contract.history, "since", "last_seen")}
+    columns |= {name: name for name in (*contract.history, "number", "since", "last_seen")}
     return FeedTable(f"{contract.record_name}_history", columns, source)
 
 

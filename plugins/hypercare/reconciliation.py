@@ -29,6 +29,19 @@ from hypercare.model import (
     WeekFacts,
 )
 from hypercare.policy import Policy
+from hypercare.reconciled_rows import (
+    LEGS,
+    NO_ROWS,
+    ROW_QUERIES,
+    BankRow,
+    DifferingRow,
+    LegTotal,
+    ReconciledRows,
+    StatementRow,
+    read_bank_rows,
+    read_differing,
+    read_legs,
+)
 from hypercare.reconciliation_checks import Check, CheckBook, FeedNeed
 from hypercare.week_views import WeekViews
 from hypercare.weeks import Week
@@ -102,6 +115,8 @@ class Reconciliation:
     totals: tuple[CurrencyTotal, ...] = ()
     roll_forward: tuple[RollForward, ...] = ()
     notes: tuple[Note, ...] = ()
+    legs: tuple[LegTotal, ...] = ()
+    rows: ReconciledRows = NO_ROWS
 
     @property
     def details(self) -> dict[str, Any]:
@@ -111,6 +126,7 @@ class Reconciliation:
             "totals": [_plain(total) for total in self.totals],
             "roll_forward": [_plain(row) for row in self.roll_forward],
             "notes": [_plain(note) for note in self.notes],
+            "legs": [_plain(leg) for leg in self.legs],
         }
 
 
@@ -121,9 +137,13 @@ class _Findings:
     totals: list[CurrencyTotal] = field(default_factory=list)
     roll_forward: list[RollForward] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    legs: list[LegTotal] = field(default_factory=list)
+    differing: list[DifferingRow] = field(default_factory=list)
+    bank: list[BankRow] = field(default_factory=list)
+    statements: list[StatementRow] = field(default_factory=list)
 
 
-def _plain(record: CurrencyTotal | RollForward | Note) -> dict[str, Any]:
+def _plain(record: CurrencyTotal | RollForward | Note | LegTotal) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(record).items()}
 
 
@@ -173,7 +193,7 @@ def reconcile_week(
         raise ConfigurationError(msg)
     refusals = {check.name: _find_refusal(check, engagement, feeds) for check in checks.checks}
     judged = [check.query for check in checks.checks if refusals[check.name] is None]
-    views.load([*(table.query for table in checks.tables), *BANK_QUERIES, *judged])
+    views.load([*(table.query for table in checks.tables), *BANK_QUERIES, *ROW_QUERIES, *judged])
     views.derived.clear()
     create_shared_tables(views, checks, parameters)
     load_bank_matches(views.connection, parameters["tolerance"])
@@ -193,6 +213,8 @@ def reconcile_week(
         totals=tuple(findings.totals),
         roll_forward=tuple(findings.roll_forward),
         notes=tuple(findings.notes),
+        legs=tuple(findings.legs),
+        rows=ReconciledRows(tuple(findings.differing), tuple(findings.bank), tuple(findings.statements)),
     )
 
 
@@ -255,12 +277,22 @@ def _judge(
             views, f"{TOLD} where {told} order by amount desc, key limit {MOST_NOTES}"
         )
     ]
+    _read_rows(views, check, findings)
+
+
+def _read_rows(views: WeekViews, check: Check, findings: _Findings) -> None:
+    """Add what stands behind a check that was just judged, where finance follows it row by row."""
+    if check.name in LEGS:
+        findings.legs += read_legs(views.connection, check.name)
+    if check.name == "bank_side":
+        findings.bank, findings.statements = read_bank_rows(views.connection)
     if check.name == "roll_forward":
         details = _fetch(views, "select legal_entity, currency, detail from judged order by legal_entity, currency")
-        findings.roll_forward += [
-            RollForward(entity, currency, **{name: Decimal(amount) for name, amount in json.loads(detail).items()})
-            for entity, currency, detail in details
-        ]
+        for entity, currency, detail in details:
+            figures = json.loads(detail)
+            findings.differing += read_differing(entity, currency, figures.pop("rows"))
+            amounts = {name: Decimal(amount) for name, amount in figures.items()}
+            findings.roll_forward.append(RollForward(entity, currency, **amounts))
 
 
 TOTALS = """

@@ -66,10 +66,11 @@ class Standing:
 def read_standings(engine: Engine) -> list[Standing]:
     """Return every engagement in hypercare, by name."""
     decisions = latest_decisions(engine)
-    return [_standing(engine, engagement, decisions.get(engagement.id)) for engagement in read_engagements(engine)]
+    return [read_standing(engine, engagement, decisions.get(engagement.id)) for engagement in read_engagements(engine)]
 
 
-def _standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any] | None) -> Standing:
+def read_standing(engine: Engine, engagement: Engagement, decision: Mapping[str, Any] | None) -> Standing:
+    """Return where one engagement stands by a decision of the ledger; None: it was not judged yet."""
     recorded = read_adjustments(engine, engagement.id)
     terms = read_terms(each.adjustment for each in recorded)
     revisions = latest_revisions(engine, engagement.id)

@@ -8,8 +8,8 @@ name that were given to `load`. Beside them stand:
 - `engagement` (one row): id, time_zone, go_live, go_live_at, week_start, week_end, observed_at, and its other facts
 - `spans`: week, last_four, since_go_live, each with starts_at and ends_at (UTC, half open)
 - `pulls`: feed, instance, pull, observed_at (the server's own time)
-- `payment_history` and its like, for contracts with a `history`: record id, the states, `since` and `last_seen` (the
-  record's own `updated_at` when a pull first and last saw it in them)
+- `payment_history` and its like, for contracts with a `history`: record id, the states, their `number` in the record's
+  life, `since` and `last_seen` (the record's own `updated_at` when a pull first and last saw it in them)
 - macros `local_date(instant)`, `local_midnight(date)`, `business_hours(from, to)`, `add_business_days(date, n)`
 """
 

@@ -42,6 +42,8 @@ placed as (
         released_payments.failed_on,
         released_payments.succeeded_on,
         bank_matches.state,
+        bank_matches.basis,
+        bank_matches.entries,
         bank_matches.booked_on,
         bank_matches.returned_on,
         bank_matches.words,
@@ -104,7 +106,13 @@ select
     amount,
     currency,
     legal_entity,
-    cast(null as json) as detail,
+    json_object(
+        'payment', id,
+        'completed_on', case when is_successful then cast(succeeded_on as varchar) end,
+        'state', state,
+        'basis', basis,
+        'entries', entries
+    ) as detail,
     case
         when coalesce(offending, true)
             then 'payment ' || id || ' of ' || money(amount, currency) || ' ' || fault

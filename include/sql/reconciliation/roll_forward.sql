@@ -7,11 +7,13 @@
 --   settled before that midnight. Paid is read from the completed Coupa Pay payments. So a payment that no
 --   document shows, one that pays what is not approved, was voided or was not pulled, and a settlement that
 --   no payment backs keep it from closing, and are named. What both sides agree on is dated by the payment. A
---   payment of a document approved later counts with its approval. Credit notes are negative documents from
---   their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay, and
---   without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them with
---   their paid marks only. Payments of orders and external payables stand apart. Expense reports are part of
---   it.
+--   payment of a document approved later counts with its approval; one that came back is taken back on the
+--   day that a pull first saw so, and a total corrected while it is owed adjusts it: weeks that were judged
+--   before stay as they were, and each opens as the one before closed. Credit notes are negative documents
+--   from their approval on; a credit applied lowers both. For documents that are not paid through Coupa Pay,
+--   and without Coupa Pay, paid is read from the documents' own payments: that is weaker and compares them
+--   with their paid marks only. Payments of orders and external payables stand apart. Expense reports are
+--   part of it. Every row that differs stands in the detail, also where others make up for it.
 -- judged on: the week's Sunday, one row per legal entity and currency; the key names the week
 -- feeds: invoices, invoices.changes; with Coupa Pay: payments, payments.changes; optional: expense_reports
 -- source: rule R8.10
@@ -22,56 +24,6 @@ with bounds as (
         week_monday as first_day,
         week_sunday as last_day
     from engagement
-),
-
-books as (
-    select
-        documents.key,
-        documents.legal_entity,
-        documents.currency,
-        documents.words,
-        documents.status,
-        documents.is_credit_note,
-        documents.sign,
-        documents.approved_on,
-        documents.ended_on,
-        documents.size * documents.sign as payable,
-        coalesce(documents.ended_on >= documents.approved_on, documents.approved_on is not null)
-            as is_in_books
-    from documents
-),
-
-money_movements as (
-    select
-        document_payments.document_key as key,
-        document_payments.payment_id,
-        document_payments.is_shown,
-        document_payments.is_backed,
-        books.ended_on,
-        books.is_in_books,
-        document_payments.amount * books.sign as amount,
-        greatest(
-            case
-                when document_payments.is_backed then document_payments.settled_on else
-                    document_payments.shown_on
-            end,
-            books.approved_on
-        ) as effective_on,
-        document_payments.is_backed and document_payments.settled_on is null as is_in_flight
-    from document_payments
-    inner join books on document_payments.document_key = books.key
-),
-
-other_movements as (
-    select
-        document_adjustments.document_key as key,
-        document_adjustments.category,
-        books.ended_on,
-        document_adjustments.amount * books.sign as amount,
-        greatest(document_adjustments.entered_on, books.approved_on) as effective_on
-    from document_adjustments
-    inner join books on document_adjustments.document_key = books.key
-    where books.is_in_books
 ),
 
 money_sums as (
@@ -127,7 +79,7 @@ document_components as (
         case
             when
                 books.is_in_books
-                and books.approved_on < bounds.first_day
+                and books.booked_on < bounds.first_day
                 and coalesce(books.ended_on >= bounds.first_day, true)
                 then
                     books.payable
@@ -139,7 +91,7 @@ document_components as (
             when
                 books.is_in_books
                 and not books.is_credit_note
-                and books.approved_on between bounds.first_day and bounds.last_day
+                and books.booked_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as approved,
@@ -156,7 +108,7 @@ document_components as (
             when
                 books.is_in_books
                 and books.is_credit_note
-                and books.approved_on between bounds.first_day and bounds.last_day
+                and books.booked_on between bounds.first_day and bounds.last_day
                 then books.payable
             else 0
         end as credited,
@@ -164,7 +116,7 @@ document_components as (
         case
             when
                 books.is_in_books
-                and books.approved_on <= bounds.last_day
+                and books.booked_on <= bounds.last_day
                 and coalesce(books.ended_on > bounds.last_day, true)
                 then
                     books.payable
@@ -244,10 +196,10 @@ payment_reasons as (
                         books.words || ' shows ' || money(movements.amount, books.currency)
                         || ' paid that no completed payment backs'
                 else
-                    'payment '
+                    case when movements.is_return then 'the return of payment ' else 'payment ' end
                     || movements.payment_id
                     || ' of '
-                    || money(movements.amount, books.currency)
+                    || money(abs(movements.amount), books.currency)
                     || case
                         when not movements.is_in_books
                             then ' pays ' || books.words || ', which is not approved (' || books.status || ')'
@@ -306,6 +258,8 @@ named as (
     select
         differences.legal_entity,
         differences.currency,
+        differences.key,
+        differences.difference,
         coalesce(reasons.words, differences.key) as words,
         row_number() over (
             partition by differences.legal_entity, differences.currency
@@ -325,7 +279,11 @@ listed as (
         || case
             when max(rows_in_all) > $named_rows then '; and ' || (max(rows_in_all) - $named_rows) || ' more'
             else ''
-        end as words
+        end as words,
+        list(
+            json_object('key', key, 'difference', cast(difference as varchar), 'words', words)
+            order by rank
+        ) as named_rows
     from named
     group by legal_entity, currency
 ),
@@ -375,7 +333,8 @@ select
         'credited', cast(rolled.credited as varchar),
         'adjusted', cast(rolled.adjusted as varchar),
         'closing', cast(rolled.closing as varchar),
-        'difference', cast(rolled.difference as varchar)
+        'difference', cast(rolled.difference as varchar),
+        'rows', coalesce(listed.named_rows, [])
     ) as detail
 from rolled
 cross join bounds

@@ -18,15 +18,30 @@ from sqlalchemy.dialects.postgresql import insert
 from hypercare.canonical import canonical_json, digest
 from hypercare.errors import ConfigurationError
 from hypercare.ledger import tables
+from hypercare.ledger.row_tables import ROW_TABLES
 
 GENESIS = "0" * 64
 REVISION_TABLES = (tables.week_revisions, tables.metrics, tables.checks, tables.exceptions)
+ADDED_TABLES = frozenset(table.name for table in ROW_TABLES)
+"""Tables that count where they hold rows, so that what was sealed before they were there keeps its digest."""
 SEQUENCED = {"decision": tables.decisions, "adjustment": tables.adjustments}
 """Tables whose rows have the sequence number of their own link, by the link's kind."""
 NAMED_BY = {"decision": "week", "adjustment": "kind"}
 """The column that tells such a row from others, for people."""
 DERIVED = {"digest", "sealed"}
 """Columns of a revision that its digest can't cover, being set with it; verifying compares them with the link."""
+
+
+@dataclass(frozen=True)
+class ChainLink:
+    """One link of an engagement's chain, as it stands in the ledger."""
+
+    sequence: int
+    kind: str
+    subject: str
+    payload_digest: str
+    previous_hash: str
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -67,17 +82,17 @@ def append_link(connection: Connection, engagement: str, kind: str, subject: str
         "payload_digest": payload_digest,
         "previous_hash": last.hash if last else GENESIS,
     }
-    connection.execute(insert(tables.chain).values(**link, hash=_hash(link)))
+    connection.execute(insert(tables.chain).values(**link, hash=hash_link(link)))
     return int(str(link["sequence"]))
 
 
 def revision_digest(connection: Connection, engagement: str, week: str, revision: int) -> str:
-    """Return the digest of a revision as it stands in the ledger: its own row, metrics, checks and exceptions.
+    """Return the digest of a revision as it stands in the ledger: its own row and all that belongs to it.
 
     Rows are put in order here, since databases order text by collations of their own.
     """
     payload = {}
-    for table in REVISION_TABLES:
+    for table in (*REVISION_TABLES, *ROW_TABLES):
         query = select(table).where(
             table.c.engagement == engagement, table.c.week == week, table.c.revision == revision
         )
@@ -85,7 +100,7 @@ def revision_digest(connection: Connection, engagement: str, week: str, revision
             canonical_json({name: value for name, value in row._mapping.items() if name not in DERIVED})
             for row in connection.execute(query)
         )
-    return digest(payload)
+    return digest({name: rows for name, rows in payload.items() if rows or name not in ADDED_TABLES})
 
 
 def sequenced_digest(connection: Connection, table: Table, engagement: str, sequence: int) -> str | None:
@@ -100,13 +115,25 @@ def values_digest(values: Mapping[str, object]) -> str:
     return digest({name: value for name, value in values.items() if name != "sequence"})
 
 
-def verify_chain(engine: Engine) -> list[BrokenLink]:
-    """Check every link of every chain; return the first broken one of each engagement, by the engagement's name."""
+def read_links(engine: Engine, engagement: str) -> tuple[ChainLink, ...]:
+    """Return the links of an engagement's chain in their order."""
+    table = tables.chain
+    query = select(table).where(table.c.engagement == engagement).order_by(table.c.sequence)
+    with engine.connect() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(query)]
+    return tuple(ChainLink(**{name: value for name, value in row.items() if name != "engagement"}) for row in rows)
+
+
+def verify_chain(engine: Engine, only: str | None = None) -> list[BrokenLink]:
+    """Check every link of every chain; return the first broken one of each engagement, by the engagement's name.
+
+    `only` is the id of the one engagement whose chain is asked for.
+    """
     broken = []
     # One snapshot for all statements: what a run appends meanwhile is seen whole or not at all.
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         for engagement, name in _list_chained(connection):
-            link = _first_broken(connection, engagement, name)
+            link = _first_broken(connection, engagement, name) if only in (None, engagement) else None
             if link:
                 broken.append(link)
     return broken
@@ -129,7 +156,7 @@ def _first_broken(connection: Connection, engagement: str, name: str) -> BrokenL
         reason = ""
         if link.sequence != expected or link.previous_hash != previous:
             reason = "it does not follow the link before it"
-        elif link.hash != _hash(dict(link._mapping)):
+        elif link.hash != hash_link(dict(link._mapping)):
             reason = "its hash does not fit its contents"
         else:
             reason = _compare_payload(connection, link)
@@ -193,8 +220,8 @@ def decision_subject(week: str) -> str:
     return f"decision on {week}"
 
 
-def _hash(link: Mapping[str, object]) -> str:
-    """Return a link's hash: over all its columns but itself, the hash of the link before it among them."""
+def hash_link(link: Mapping[str, object]) -> str:
+    """Return a link's hash: over all its columns but itself, the engagement and the hash before it among them."""
     return hashlib.sha256(
         canonical_json({name: value for name, value in link.items() if name != "hash"}).encode()
     ).hexdigest()

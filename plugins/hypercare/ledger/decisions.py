@@ -77,10 +77,11 @@ def latest_decisions(engine: Engine) -> dict[str, Mapping[str, Any]]:
         return {row.engagement: dict(row._mapping) for row in connection.execute(query)}
 
 
-def latest_decision(engine: Engine, engagement: str) -> Mapping[str, Any] | None:
-    """Return the decision on an engagement's latest judged week; None where none was judged."""
+def latest_decision(engine: Engine, engagement: str, week: Week | None = None) -> Mapping[str, Any] | None:
+    """Return the latest decision on an engagement's latest judged week, or on `week`; None where it was not judged."""
     table = tables.decisions
     query = select(table).where(table.c.engagement == engagement).order_by(table.c.week.desc(), table.c.sequence.desc())
+    query = query.where(table.c.week == str(week)) if week else query
     with engine.connect() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
     return None if row is None else dict(row._mapping)

@@ -18,6 +18,7 @@ from hypercare.canonical import plain
 from hypercare.errors import PermanentError
 from hypercare.ledger import tables
 from hypercare.ledger.chain import append_link, revision_digest, revision_subject
+from hypercare.ledger.reconciled_rows import replace_rows
 from hypercare.model import (
     CheckResult,
     ExceptionState,
@@ -31,6 +32,7 @@ from hypercare.model import (
     WeekFacts,
     WeekJudgement,
 )
+from hypercare.reconciled_rows import NO_ROWS, ReconciledRows
 from hypercare.weeks import Week
 
 FEEDS = TypeAdapter(tuple[FeedHealth, ...])
@@ -133,11 +135,13 @@ def write_reconciliation(
     key: RevisionKey,
     checks: Sequence[CheckResult],
     exceptions: Sequence[ReconciliationException],
+    rows: ReconciledRows = NO_ROWS,
 ) -> None:
-    """Write checks and exceptions of an unsealed revision."""
+    """Write checks and exceptions of an unsealed revision, and the rows behind them."""
     _require_open(connection, key)
     _replace(connection, key, tables.checks, [_columns(check) for check in checks])
     _replace(connection, key, tables.exceptions, [_exception_columns(item) for item in exceptions])
+    replace_rows(connection, key, rows)
 
 
 def seal_revision(

@@ -122,7 +122,8 @@ week_revisions = Table(
 _revision_key = ["week_revisions.engagement", "week_revisions.week", "week_revisions.revision"]
 
 
-def _of_revision() -> list[Column[object] | ForeignKeyConstraint]:
+def columns_of_revision() -> list[Column[object] | ForeignKeyConstraint]:
+    """Return the columns by which a row belongs to a revision."""
     return [
         Column("engagement", String, primary_key=True),
         Column("week", String, primary_key=True),
@@ -134,7 +135,7 @@ def _of_revision() -> list[Column[object] | ForeignKeyConstraint]:
 metrics = Table(
     "metrics",
     metadata,
-    *_of_revision(),
+    *columns_of_revision(),
     Column("metric", String, primary_key=True),
     Column("span", String, primary_key=True),
     Column("dimension", String, primary_key=True),
@@ -152,7 +153,7 @@ metrics = Table(
 checks = Table(
     "checks",
     metadata,
-    *_of_revision(),
+    *columns_of_revision(),
     Column("check", String, primary_key=True),
     Column("title", String, nullable=False),
     Column("verdict", String, nullable=False),
@@ -168,7 +169,7 @@ checks = Table(
 exceptions = Table(
     "exceptions",
     metadata,
-    *_of_revision(),
+    *columns_of_revision(),
     Column("check", String, primary_key=True),
     Column("key", String, primary_key=True, comment="the offending thing; the same over weeks and revisions"),
     Column("found_week", String, nullable=False, comment="the week in which it was first found"),

@@ -121,6 +121,14 @@ def latest_version(engine: Engine, engagement: str) -> WorkbookVersion | None:
     return None if row is None else _version(row)
 
 
+def list_versions(engine: Engine, engagement: str) -> list[WorkbookVersion]:
+    """Return every version of the people's file that was read, the first one first."""
+    table = workbook_versions
+    query = select(table).where(table.c.engagement == engagement).order_by(table.c.version)
+    with engine.connect() as connection:
+        return [_version(row) for row in connection.execute(query)]
+
+
 def list_sheets_seen(engine: Engine, engagement: str) -> dict[str, str]:
     """Return the sheets that any version had: name in the form to the title that was last seen."""
     table = workbook_versions

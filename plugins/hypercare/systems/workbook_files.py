@@ -62,12 +62,12 @@ def has_file(folder_or_url: str, name: str) -> bool:
     return bool(files.exists(str(PurePosixPath(root) / name)))
 
 
-def write_own_file(folder_or_url: str, name: str, content: bytes) -> None:
-    """Write a file of our own, whole or not at all, in the place of what stood there.
+def write_own_file(folder_or_url: str, name: str, content: bytes, kind: str = "answers") -> None:
+    """Write a file of our own, whole or not at all, in the place of what stood there; `kind` names it in messages.
 
     Raises ConfigurationError for a name or URL that cannot be right, TransientError where the store fails.
     """
-    files, root = _open_folder(folder_or_url, name, "answers")
+    files, root = _open_folder(folder_or_url, name, kind)
     path = str(PurePosixPath(root) / name)
     try:
         if "file" not in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol):
@@ -77,7 +77,7 @@ def write_own_file(folder_or_url: str, name: str, content: bytes) -> None:
         files.pipe_file(temporary, content)
         files.mv(temporary, path)
     except Exception as error:  # each store has its own
-        msg = f"answers {name}: cannot be written to {folder_or_url} ({error}); grant write access to that folder"
+        msg = f"{kind} {name}: cannot be written to {folder_or_url} ({error}); make that folder, or grant write access"
         raise TransientError(msg) from error
 
 
@@ -91,6 +91,6 @@ def _open_folder(folder_or_url: str, name: str, kind: str) -> tuple[Any, str]:
     try:
         files, root = fsspec.core.url_to_fs(folder_or_url)
     except (ImportError, ValueError) as error:
-        msg = f"the tracker folder {folder_or_url!r} cannot be opened: {error}"
+        msg = f"the {kind} folder {folder_or_url!r} cannot be opened: {error}"
         raise ConfigurationError(msg) from error
     return files, str(root)

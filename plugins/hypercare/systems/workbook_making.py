@@ -110,11 +110,16 @@ def _write_table(sheet: Worksheet, table: Table) -> None:
             _write(sheet, number, position, value)
 
 
+def make_text(value: str) -> str:
+    """Return a text as a cell can hold it: without control characters, and not too long."""
+    return ILLEGAL_CHARACTERS_RE.sub(" ", value)[:32_000]
+
+
 def _write(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:  # noqa: ANN401 - a cell holds anything
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
     if isinstance(value, str):
-        cell.value = ILLEGAL_CHARACTERS_RE.sub(" ", value)[:32_000]
+        cell.value = make_text(value)
         # What begins with = is a text that somebody wrote, and must not come back as a formula of ours.
         cell.data_type = "s"
     elif isinstance(value, date) and not isinstance(value, datetime):

@@ -79,6 +79,7 @@ def _details(found: Reconciliation) -> dict[str, Any]:
         "totals": found.totals,
         "roll_forward": found.roll_forward,
         "notes": found.notes,
+        "legs": found.legs,
     }
 
 
@@ -102,7 +103,7 @@ def _freeze(step: EngagementStep, item: WorkItem, before: Revision | None, found
             drop_unsealed(connection, key)
             return
         _refuse_unmeasured(connection, key, step)
-        write_reconciliation(connection, key, found.checks, found.exceptions)
+        write_reconciliation(connection, key, found.checks, found.exceptions, found.rows)
         seal_revision(connection, key, judgement, found.facts, _details(found))
     log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
 
@@ -127,7 +128,7 @@ def _clear(step: EngagementStep, item: WorkItem, before: Revision | None, found:
         step.lease.hold(connection)
         if begin_revision(connection, key, opening_values(step, item, "")):
             _repeat_metrics(connection, before.key, key)
-            write_reconciliation(connection, key, evidence.checks, rows)
+            write_reconciliation(connection, key, evidence.checks, rows, found.rows)
             seal_revision(connection, key, judgement, evidence.facts, _details(found))
     log.info("%s %s revision %d: %s", step.engagement.name, item.week, key.revision, judgement.verdict)
 

@@ -39,6 +39,7 @@ from hypercare.model import (
     WeekFacts,
     WeekJudgement,
 )
+from hypercare.reconciled_rows import BankRow, DifferingRow, MatchedEntry, ReconciledRows, StatementRow
 from hypercare.weeks import Week
 
 RUN = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
@@ -101,6 +102,53 @@ EXCEPTIONS = (
         accepted_by="Bo Example",
     ),
     ReconciliationException(check="details_add_up", key="payment:9", week=WEEK, words="payment 9 has no details"),
+)
+ENTRY = MatchedEntry(
+    entry="0a1b2c3d4e5f6071",
+    account="…1234 0a1b2c3d",
+    currency="EUR",
+    amount=Decimal("99.99"),
+    is_credit=False,
+    booked_on=date(2026, 3, 5),
+    value_on=None,
+    statement="S1",
+    file="bank statement march.xml",
+    file_digest="cd" * 32,
+    place="Ntry 3",
+)
+ROWS = ReconciledRows(
+    differing=(DifferingRow("Łódź sp. z o.o.", "KWD", "invoice:kaese/7", Decimal("-0.005"), "invoice 7 shows less"),),
+    bank=(
+        BankRow(
+            key="payment:kaese/776",
+            payment="kaese/776",
+            legal_entity="Łódź sp. z o.o.",
+            currency="EUR",
+            amount=Decimal("99.99"),
+            completed_on=date(2026, 3, 4),
+            state="matched",
+            basis="reference",
+            verdict="PASS",
+            words="",
+            entries=(ENTRY,),
+        ),
+    ),
+    statements=(
+        StatementRow(
+            statement="S1",
+            account=ENTRY.account,
+            currency="EUR",
+            name="2026-03",
+            covered_from=date(2026, 3, 1),
+            covered_through=date(2026, 3, 31),
+            opening=Decimal("1000.00"),
+            closing=Decimal("900.01"),
+            arithmetic="balanced",
+            continuity="first",
+            file=ENTRY.file,
+            file_digest=ENTRY.file_digest,
+        ),
+    ),
 )
 DETAILS = {"roll_forward": [{"currency": "EUR", "closing": Decimal("10.00")}], "main_currency": "EUR"}
 
@@ -200,12 +248,18 @@ def record_roster(engine: Engine, *ids: str) -> None:
     record_engagements(engine, [make_full_engagement(name) for name in names], RUN)
 
 
-def seal_week(engine: Engine, engagement: str = "a0X000000000001", week: Week = WEEK, revision: int = 1) -> RevisionKey:
+def seal_week(
+    engine: Engine,
+    engagement: str = "a0X000000000001",
+    week: Week = WEEK,
+    revision: int = 1,
+    rows: ReconciledRows = ROWS,
+) -> RevisionKey:
     """Begin, fill and seal one revision."""
     key = RevisionKey(engagement, week, revision)
     with engine.begin() as connection:
         assert begin_revision(connection, key, opening_row())
         write_metrics(connection, key, METRICS)
-        write_reconciliation(connection, key, CHECKS, EXCEPTIONS)
+        write_reconciliation(connection, key, CHECKS, EXCEPTIONS, rows)
         seal_revision(connection, key, make_week_judgement(week), FACTS, DETAILS)
     return key

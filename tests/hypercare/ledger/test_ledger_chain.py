@@ -19,11 +19,22 @@ from ledger_records import (
 )
 from sqlalchemy import Column, Engine, Table, select, text
 
+from hypercare.canonical import canonical_json, digest
 from hypercare.errors import ConfigurationError
 from hypercare.ledger import tables
-from hypercare.ledger.chain import BrokenLink, append_link, revision_digest, verify_chain
+from hypercare.ledger.chain import (
+    DERIVED,
+    REVISION_TABLES,
+    BrokenLink,
+    append_link,
+    read_links,
+    revision_digest,
+    verify_chain,
+)
 from hypercare.ledger.decisions import record_decision
 from hypercare.ledger.evidence import RevisionKey
+from hypercare.ledger.row_tables import ROW_TABLES
+from hypercare.reconciled_rows import NO_ROWS
 from hypercare.weeks import Week
 
 ENGAGEMENT, OTHER = "a0X000000000001", "a0X000000000002"
@@ -32,6 +43,7 @@ COVERED = (
     tables.metrics,
     tables.checks,
     tables.exceptions,
+    *ROW_TABLES,
     tables.decisions,
     tables.chain,
 )
@@ -118,6 +130,28 @@ def test_a_row_that_is_gone_is_found(ledger: Engine, table: Table) -> None:
     assert execute_unchecked(ledger, f"delete from {table.name} where engagement = '{ENGAGEMENT}'") >= 1
     (broken,) = verify_chain(ledger)
     assert broken.engagement == make_full_engagement().name
+
+
+def test_a_revision_sealed_before_a_table_was_there_keeps_its_digest(ledger_engine: Engine) -> None:
+    """As the release before sealed it: over its own row, metrics, checks and exceptions."""
+    record_roster(ledger_engine)
+    key = seal_week(ledger_engine, rows=NO_ROWS)
+    with ledger_engine.connect() as connection:
+        own = {
+            table.name: sorted(
+                canonical_json({name: value for name, value in row._mapping.items() if name not in DERIVED})
+                for row in connection.execute(select(table).where(key.matches(table)))
+            )
+            for table in REVISION_TABLES
+        }
+    (link,) = read_links(ledger_engine, ENGAGEMENT)
+    assert link.payload_digest == digest(own)
+
+
+def test_one_engagement_can_be_verified_alone(ledger: Engine) -> None:
+    execute_unchecked(ledger, f"update decisions set verdict = 'PASS' where engagement = '{ENGAGEMENT}'")
+    assert len(verify_chain(ledger, only=ENGAGEMENT)) == 1
+    assert verify_chain(ledger, only=OTHER) == []
 
 
 def test_a_row_that_was_added_is_found(ledger: Engine) -> None:

@@ -31,6 +31,7 @@ from hypercare.model import (
     WeekFacts,
 )
 from hypercare.policy import CheckLevel
+from hypercare.reconciled_rows import NO_ROWS, ReconciledRows
 from hypercare.runtime import Runtime, open_runtime
 from hypercare.settings import Settings
 from hypercare.week_verdict import judge_week
@@ -89,8 +90,17 @@ class Desk:
     folder: Path
     engagement: Engagement
 
-    def seal(self, week: Week, exceptions: Sequence[ReconciliationException] = (), as_of: datetime = RUN) -> None:
-        """Freeze a week that is good apart from these exceptions."""
+    def seal(
+        self,
+        week: Week,
+        exceptions: Sequence[ReconciliationException] = (),
+        as_of: datetime = RUN,
+        *,
+        details: Mapping[str, Any] | None = None,
+        rows: ReconciledRows = NO_ROWS,
+        pulls: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Freeze a week that is good apart from these exceptions; `details` and `rows` are what stands behind it."""
         policy = self.runtime.policy.for_engagement(self.engagement)
         named = {row.check for row in exceptions}
         checks = tuple(
@@ -112,11 +122,11 @@ class Desk:
         evidence = WeekEvidence(week, 1, checks, tuple(exceptions), feeds, facts)
         judgement = judge_week(evidence, policy, as_of, self.engagement)
         key = RevisionKey(self.engagement.id, week, 1)
-        opening: dict[str, Any] = {"reason": "first", "words": "", "as_of": as_of, "pulls": [], "facts": {}}
+        opening: dict[str, Any] = {"reason": "first", "words": "", "as_of": as_of, "pulls": list(pulls), "facts": {}}
         with self.runtime.engine.begin() as connection:
             assert begin_revision(connection, key, {**opening, "feeds": plain(feeds)})
-            write_reconciliation(connection, key, checks, exceptions)
-            seal_revision(connection, key, judgement, facts, {"roll_forward": [ROLL_FORWARD]})
+            write_reconciliation(connection, key, checks, exceptions, rows)
+            seal_revision(connection, key, judgement, facts, dict(details or {"roll_forward": [ROLL_FORWARD]}))
 
     def save(self, sheets: Mapping[str, Sequence[Mapping[str, Any]]], **options: Any) -> bytes:
         """Let people save their workbook: rows of the form's sheets."""

@@ -1,5 +1,5 @@
 -- table: bank_payments
--- number: 8
+-- number: 9
 -- definition: The released payments that can show on a bank account, as bank entries are matched with them;
 --   those by virtual card are the card partner's matter (check 9). earliest and latest: the days on which
 --   the bank may have booked one, from the day before its release to bank_match_business_days after the

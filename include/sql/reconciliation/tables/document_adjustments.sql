@@ -1,11 +1,11 @@
 -- table: document_adjustments
--- number: 5
+-- number: 6
 -- definition: What settled a document without money, with its category: the document's own entries
 --   (discounts, credits, taxes, adjustments); where it has none of its own, the credit notes that a payment
 --   which did not fail allocated to it, and the discount and adjustment that completed payments took. amount:
 --   of the document's size, positive lowers it. A credit lowers both sides of it, the invoice and the credit
 --   note; a credit note that has entries or payments of its own is settled by those, and one that is marked
---   paid without any was used up then.
+--   paid without any was used up then. What a payment settled that came back is taken back on that day.
 
 with own as (
     select
@@ -26,22 +26,42 @@ allocations as (
         min(payable_allocations.payable_to_amount) as to_amount,
         min(
             coalesce(local_date(payable_allocations.created_at), released_payments.released_on)
-        ) as entered_on
+        ) as entered_on,
+        min(released_payments.returned_on) as returned_on
     from payable_allocations
     inner join released_payments on payable_allocations.payment_id = released_payments.id
     where
-        not released_payments.is_failed
+        (not released_payments.is_failed or released_payments.returned_on is not null)
         and not regexp_matches(lower(coalesce(payable_allocations.status, '')), 'fail|reject|cancel|void')
     group by payable_allocations.id
 ),
 
+moves as (
+    select
+        from_id,
+        to_id,
+        abs(from_amount) as from_amount,
+        abs(to_amount) as to_amount,
+        entered_on
+    from allocations
+    union all
+    select
+        from_id,
+        to_id,
+        -abs(from_amount) as from_amount,
+        -abs(to_amount) as to_amount,
+        returned_on as entered_on
+    from allocations
+    where returned_on is not null
+),
+
 credits as (
     select
-        allocations.*,
-        'invoice:' || allocations.from_id as from_key,
-        'invoice:' || allocations.to_id as to_key
-    from allocations
-    inner join documents on 'invoice:' || allocations.from_id = documents.key
+        moves.*,
+        'invoice:' || moves.from_id as from_key,
+        'invoice:' || moves.to_id as to_key
+    from moves
+    inner join documents on 'invoice:' || moves.from_id = documents.key
     where documents.is_credit_note
 ),
 
@@ -49,7 +69,7 @@ used as (
     select
         credits.from_key as document_key,
         credits.entered_on,
-        abs(credits.from_amount) as amount
+        credits.from_amount as amount
     from credits
     where
         credits.from_key not in (select document_entries.document_key from document_entries)
@@ -77,16 +97,33 @@ used_up as (
     group by documents.key, documents.paid_on, documents.size
 ),
 
+taking as (
+    select
+        document_key,
+        succeeded_on as entered_on,
+        discount,
+        adjustment
+    from payment_lines
+    where is_successful or returned_on is not null
+    union all
+    select
+        document_key,
+        returned_on as entered_on,
+        -discount as discount,
+        -adjustment as adjustment
+    from payment_lines
+    where returned_on is not null
+),
+
 taken as (
     select
-        payment_lines.document_key,
-        payment_lines.succeeded_on as entered_on,
+        document_key,
+        entered_on,
         unnest(['discount', 'adjustment']) as category,
-        unnest([payment_lines.discount, payment_lines.adjustment]) as amount
-    from payment_lines
+        unnest([discount, adjustment]) as amount
+    from taking
     where
-        payment_lines.is_successful
-        and payment_lines.document_key not in (
+        document_key not in (
             select own.document_key from own
             where own.category <> 'credit'
         )
@@ -104,7 +141,7 @@ select
     to_key as document_key,
     'credit' as category,
     entered_on,
-    abs(to_amount) as amount
+    to_amount as amount
 from credits
 where
     credits.to_key not in (

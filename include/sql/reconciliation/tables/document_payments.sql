@@ -1,5 +1,5 @@
 -- table: document_payments
--- number: 6
+-- number: 7
 -- definition: The money on each document as both sides tell it: is_shown by the document (its payments, or
 --   its paid mark where it lists none), is_backed by a Coupa Pay payment that did not fail. Rows on which
 --   both agree carry the payment's date, since the document's own may be the release. Agreement is looked for

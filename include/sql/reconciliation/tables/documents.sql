@@ -1,8 +1,10 @@
 -- table: documents
--- number: 4
+-- number: 5
 -- definition: Invoices, credit notes and expense reports as payables. approved_on: the last approval of a
 --   document that is approved, or was and is now held, disputed or voided; without any approval step, the day
---   on which a pull first saw it approved; null when it is not approved. ended_on: first seen voided,
+--   on which a pull first saw it approved; null when it is not approved. booked_on: since when it is owed,
+--   until it ends: the approval, or where a pull saw it wait or held after that, the day on which one first
+--   saw it approved; it stays when the approval is repeated. ended_on: first seen voided,
 --   cancelled, rejected or abandoned. paid_on: first seen marked paid. size: what it is about, always
 --   positive; sign: -1 for credit notes. The size is the total with taxes, or the amount due where that is
 --   lower for another reason than being paid (withheld taxes; some tenants lower it with each payment
@@ -44,28 +46,49 @@ last_steps as (
 
 seen as (
     select
-        'invoice:' || invoice_id as key,
-        min(since) filter (where status in ('approved', 'payable_adjustment')) as approved_at,
-        min(since) filter (
-            where status in ('voided', 'rejected', 'abandoned', 'invalid') or canceled
-        ) as ended_at,
-        min(since) filter (where paid) as paid_at,
-        max(last_seen) filter (where status in ('on_hold', 'ap_hold', 'booking_hold', 'disputed')) as held_at
-    from invoice_history
-    group by invoice_id
-    union all
+        key,
+        min(since) filter (where is_approved) as approved_at,
+        min(since) filter (where is_ended) as ended_at,
+        min(since) filter (where is_paid) as paid_at,
+        max(last_seen) filter (where is_held) as held_at
+    from document_states
+    group by key
+),
+
+ended as (
     select
-        'expense_report:' || expense_report_id as key,
-        min(since) filter (
-            where status in (
-                'approved', 'accounting_review', 'approved_for_payment', 'scheduled_for_payment', 'paid'
-            )
-        ) as approved_at,
-        min(since) filter (where status in ('rejected', 'voided')) as ended_at,
-        min(since) filter (where paid or status = 'paid') as paid_at,
-        max(last_seen) filter (where status in ('accounting_review', 'pending_info')) as held_at
-    from expense_report_history
-    group by expense_report_id
+        key,
+        max(number) filter (where is_ended) as last_number,
+        max(number) as newest
+    from document_states
+    group by key
+),
+
+entering as (
+    select
+        document_states.key,
+        min(document_states.number) filter (where document_states.is_approved) as number,
+        min(document_states.since) filter (where document_states.is_approved) as seen_at
+    from document_states
+    inner join ended on document_states.key = ended.key
+    where
+        ended.last_number is null
+        or ended.last_number = ended.newest
+        or document_states.number > ended.last_number
+    group by document_states.key
+),
+
+waited as (
+    select
+        document_states.key,
+        max(document_states.last_seen) as waited_until
+    from document_states
+    inner join entering on document_states.key = entering.key
+    where
+        not document_states.is_approved
+        and not document_states.is_ended
+        and coalesce(document_states.number < entering.number, true)
+    group by document_states.key
 ),
 
 entities as (
@@ -176,12 +199,20 @@ dated as (
                 then coalesce(last_steps.approved_at, seen.approved_at)
             when plain.status = 'voided' then last_steps.approved_at
         end as approved_at,
+        case
+            when waited.waited_until >= last_steps.approved_at then entering.seen_at
+            when plain.is_approved or entering.seen_at is not null
+                then coalesce(least(last_steps.approved_at, entering.seen_at), plain.created_at)
+            when plain.status = 'voided' then last_steps.approved_at
+        end as booked_at,
         case when plain.is_ended then seen.ended_at end as ended_at,
         case when plain.is_paid then seen.paid_at end as paid_at
     from plain
     inner join channels on plain.instance = channels.instance and plain.kind = channels.kind
     left join last_steps on plain.key = last_steps.key
     left join seen on plain.key = seen.key
+    left join entering on plain.key = entering.key
+    left join waited on plain.key = waited.key
     left join settled on plain.key = settled.key
     left join lined on plain.key = lined.key
 )
@@ -200,6 +231,7 @@ select
     dated.due_on,
     dated.supplier_id,
     dated.last_exported_at,
+    dated.total,
     case when dated.is_credit_note then -1 else 1 end as sign,
     case
         when dated.due is null or dated.due = 0 or dated.due >= dated.total then dated.total
@@ -208,6 +240,7 @@ select
         else dated.due
     end as size,
     local_date(dated.approved_at) as approved_on,
+    local_date(dated.booked_at) as booked_on,
     local_date(dated.ended_at) as ended_on,
     local_date(dated.paid_at) as paid_on,
     local_date(dated.held_at) as held_on,

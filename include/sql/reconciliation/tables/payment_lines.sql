@@ -82,6 +82,8 @@ select
     released_payments.released_at,
     released_payments.released_on,
     released_payments.succeeded_on,
+    released_payments.returned_on,
+    released_payments.failed_on,
     coalesce(
         lines.kind || ' ' || coalesce(lines.reference, split_part(lines.document_key, ':', -1)),
         'a document that it does not name'

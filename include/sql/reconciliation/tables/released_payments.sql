@@ -4,7 +4,8 @@
 --   Payments carry no date of their end, so it is the record's `updated_at` when a pull first saw the final
 --   status (`payment_history`): a later change of the record, such as its export, does not move it, and a
 --   payment that a pull saw in flight never ends before that pull. failed_on: first seen completed with
---   errors or cancelled; succeeded_on: first seen completed; final_on: the earlier of the two. deadline:
+--   errors or cancelled; succeeded_on: first seen completed; final_on: the earlier of the two. returned_on:
+--   of one that failed, first seen so after its completion. deadline:
 --   release (or the day on which the bank was asked to execute, where that is later) plus the business days
 --   of the method; a method that is not told counts as ACH. judged_on: final_on or the deadline, whichever
 --   came first; null while in flight within its days.
@@ -16,6 +17,18 @@ with seen as (
         min(since) filter (where status = 'completed_successfully') as succeeded_at
     from payment_history
     group by payment_id
+),
+
+undone as (
+    select
+        payment_history.payment_id,
+        min(payment_history.since) as returned_at
+    from payment_history
+    inner join seen on payment_history.payment_id = seen.payment_id
+    where
+        payment_history.status in ('completed_with_errors', 'cancelled')
+        and payment_history.since > seen.succeeded_at
+    group by payment_history.payment_id
 ),
 
 methods as (
@@ -50,10 +63,14 @@ dated as (
         ) as starts_on,
         local_date(seen.failed_at) as failed_on,
         local_date(seen.succeeded_at) as succeeded_on,
+        case
+            when payments.status in ('completed_with_errors', 'cancelled') then local_date(undone.returned_at)
+        end as returned_on,
         local_date(engagement.observed_at) as observed_on
     from payments
     inner join methods on payments.id = methods.id
     inner join seen on payments.id = seen.payment_id
+    left join undone on payments.id = undone.payment_id
     cross join engagement
     where
         payments.released_at is not null
@@ -85,6 +102,7 @@ select
     released_on,
     failed_on,
     succeeded_on,
+    returned_on,
     final_on,
     deadline,
     case when final_on is not null or deadline < observed_on then least(final_on, deadline) end as judged_on

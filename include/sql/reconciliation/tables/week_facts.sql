@@ -1,5 +1,5 @@
 -- table: week_facts
--- number: 7
+-- number: 8
 -- definition: One row about the week, apart from the checks. settled_runs: payment batches of which the last
 --   payment became final in the week (a payment without a batch is its own); without Coupa Pay, days of the
 --   week on which the ERP's payments are shown on documents: each stands for a run. activity: anything was
