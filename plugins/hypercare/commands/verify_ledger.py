@@ -41,8 +41,8 @@ def verify_ledger(
 def _compare(runtime: Runtime, address: str) -> tuple[int, str]:
     from hypercare.finance.checking import compare_chain
     from hypercare.finance.export import KIND, split_address
-    from hypercare.systems.workbook import WorkbookLimits
     from hypercare.systems.workbook_files import fetch_workbook
+    from hypercare.systems.workbook_package import WorkbookLimits
 
     folder, name = split_address(address)
     return compare_chain(runtime.engine, fetch_workbook(folder, name, WorkbookLimits(), KIND), address)

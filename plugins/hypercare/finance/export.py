@@ -23,8 +23,8 @@ from hypercare.finance.pages import (
 from hypercare.finance.summary import make_cover
 from hypercare.finance.writing import write_workbook
 from hypercare.model import Engagement
-from hypercare.systems.workbook import WorkbookLimits
 from hypercare.systems.workbook_files import fetch_workbook, has_file, write_own_file
+from hypercare.systems.workbook_package import WorkbookLimits
 from hypercare.weeks import Week
 
 KIND = "finance evidence"
