@@ -96,8 +96,12 @@ def test_a_later_run_finds_the_same_figures(history: History) -> None:
 @SETTINGS
 @given(history=histories())
 def test_weeks_reconstructed_from_one_late_pull_close(history: History) -> None:
-    """What came and went before that pull nobody knows, so figures may differ; what is known closes all the same."""
-    with pulled(history) as pulls:
+    """What came and went before that pull nobody knows, so figures may differ; what is known closes all the same.
+
+    Not so what is held by then: nobody saw it approved, so what was paid on it is rightly named.
+    """
+    released = tuple(replace(document, held=None) for document in history.documents)
+    with pulled(replace(history, documents=released)) as pulls:
         for week in range(WEEKS):
             judged = judge([[]] * (WEEKS - 1) + [pulls[-1]], week, as_of=WEEKS - 1)
             assert judged.offending(CHECK) == {}

@@ -11,6 +11,7 @@ from hypercare.ledger.contents import digest_contents
 from hypercare.weekly.health import UnhealthyRunError
 from launch.outcome import find_differences
 from sandbox.demo import build_demo
+from tests.hypercare.closing import read_closing
 from tests.playing import Play, playing, unlimited
 
 
@@ -38,6 +39,10 @@ def test_the_demo_world_holds(tmp_path: Path, ledger_url: str, monkeypatch: pyte
         assert len(described) >= 14
         assert find_differences(described, list(play.standings().values())) == []
         assert verify_chain(play.runtime.engine) == []
+        closing = read_closing(play.runtime.engine)
+        assert closing.faults == []
+        assert closing.rows > 60
+        assert closing.links > 40
 
         before = digest_contents(play.runtime.engine, play.runtime.lake)
         play.run(play.scenario.runs[-1].as_of)
