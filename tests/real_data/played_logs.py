@@ -21,7 +21,7 @@ from sandbox.scenario import Scenario
 from tests.playing import playing, unlimited
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "bpic2020"
-TABLES = ("week_revisions", "metrics", "checks", "exceptions", "pulls", "faults")
+TABLES = ("week_revisions", "metrics", "checks", "exceptions", "differing_rows", "pulls", "faults")
 _numbers = itertools.count(1)
 
 

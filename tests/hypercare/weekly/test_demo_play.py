@@ -23,6 +23,7 @@ from launch.outcome import find_differences
 from sandbox.demo import build_demo
 from sandbox.demo.customer import Customer
 from sandbox.demo.evidenced import QUARRYSTONE, RAVENNA, SOLSTICE, TIDEWATER, UMBRIA, VANTAGE
+from tests.hypercare.closing import read_closing
 from tests.playing import Play, playing, unlimited
 
 LATE = "paid_what_was_approved"
@@ -114,6 +115,13 @@ def test_the_demo_world_holds(demo: PlayedDemo) -> None:
     assert len(described) >= 27
     assert find_differences(described, list(demo.play.standings().values())) == []
     assert verify_chain(demo.play.runtime.engine) == []
+
+
+def test_every_roll_forward_closes_or_names_its_rows(demo: PlayedDemo) -> None:
+    closing = read_closing(demo.play.runtime.engine)
+    assert closing.faults == []
+    assert closing.rows > 60
+    assert closing.links > 40
 
 
 def test_the_last_run_played_again_changes_nothing(demo: PlayedDemo) -> None:

@@ -4,7 +4,7 @@
 --   its paid mark where it lists none), is_backed by a Coupa Pay payment that did not fail. Rows on which
 --   both agree carry the payment's date, since the document's own may be the release. Agreement is looked for
 --   in the totals of a document first, then payment by payment of equal amounts. A paid mark shows the whole
---   size, so payments beyond it are not shown, and what payments lack of it is shown and not backed.
+--   size, so what payments come to beyond it is not shown, and what they lack of it is shown and not backed.
 --   settled_on: completed; null while in flight. A document that is not paid through Coupa Pay has only its
 --   own side: its payments back themselves, and the paid mark is compared with them. amount: of the
 --   document's size. Payments in another currency than the document's can't be compared: not shown.
@@ -125,6 +125,17 @@ marked as (
     where sides.comparison = 'mark'
 ),
 
+covering as (
+    select
+        *,
+        case
+            when running <= capacity + $tolerance and (is_paid or running < capacity - $tolerance) then amount
+            when is_paid then greatest(0, least(amount, capacity - (running - amount)))
+            else 0
+        end as covered
+    from marked
+),
+
 both_sides as (
     select
         backed.key,
@@ -143,12 +154,12 @@ both_sides as (
         key,
         payment_id,
         null as entry_id,
-        amount,
+        unnest([covered, amount - covered]) as amount,
         true as is_backed,
         settled_on,
         null as shown_on,
-        running <= capacity + $tolerance and (is_paid or running < capacity - $tolerance) as is_shown
-    from marked
+        unnest([true, false]) as is_shown
+    from covering
     union all
     select
         coalesce(unmatched_shown.key, unmatched_backed.key) as key,
@@ -208,3 +219,4 @@ select
     sides.capacity
 from both_sides
 inner join sides on both_sides.key = sides.key
+where both_sides.amount <> 0
