@@ -232,7 +232,8 @@ class _Cycle:
 
     def _tell_progress(self, result: CycleResult, today: date) -> str:
         progress = [f"week {len(result.weeks)} of {result.weeks_needed}"]
-        progress.append(f"run {result.settled_runs} of {result.settled_runs_needed}")
+        counted = min(result.settled_runs, result.settled_runs_needed)
+        progress.append(f"run {counted} of {result.settled_runs_needed}")
         if result.settled_runs < result.settled_runs_needed and result.next_run_on:
             progress.append(f"next run {say_day(result.next_run_on, today)}")
         if result.period_ends < result.period_ends_needed:

@@ -253,7 +253,7 @@ def _describe_systemic(check: CheckResult, limits: SystemicPolicy) -> str:
         return ""
     return (
         f"systemic: {check.check} has {check.exceptions} exceptions in {check.rows} rows "
-        f"({check.exception_value} of {check.value}); clearing them does not heal the week"
+        f"({check.exception_value:,.2f} of {check.value:,.2f}); clearing them does not heal the week"
     )
 
 

@@ -38,7 +38,10 @@ ROUNDING = 0.000051
 pytestmark = [
     pytest.mark.real_data,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent: NOTHING is compared with real records, and no roll-forward of theirs is closed"),
+    pytest.mark.skipif(
+        not DATA.is_dir(),
+        reason=f"{DATA} is absent: NOTHING is compared with real records, and no roll-forward of theirs is closed",
+    ),
 ]
 by_week = pytest.mark.parametrize("label", LABELS)
 
