@@ -178,6 +178,12 @@ def test_the_reason_of_a_monthly_payer_whose_run_comes_after_week_four():
     assert judge_cycle(weeks, MONTHLY, policy_for(MONTHLY), after(Week(2026, 14), MONTHLY)).verdict is PASS
 
 
+def test_no_more_runs_are_counted_than_are_needed():
+    cycle = cycle_after("PPP")
+    assert cycle.settled_runs == 3
+    assert cycle.reason.startswith("week 3 of 4, run 2 of 2, period end 0 of 1")
+
+
 def test_an_open_failure_shows_two_dates_and_its_reason():
     cycle = cycle_after("PPPo")
     assert cycle.verdict is FAIL
