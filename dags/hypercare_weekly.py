@@ -191,10 +191,11 @@ with DAG(
             with open_runtime() as runtime:
                 return len(reconcile_batch(runtime, Batch.from_json(batch), request.as_of, request.restate))
 
-        reconciled = reconcile_weeks(batch)
-        pull_feeds(batch) >> validate_feeds(batch) >> measure_adoption(batch) >> reconciled
-        # What people explained must be known before a week's exceptions are weighed.
-        workbooks >> reconciled
+        measured = measure_adoption(batch)
+        pull_feeds(batch) >> validate_feeds(batch) >> measured >> reconcile_weeks(batch)
+        # Which suppliers are targeted must be known before they are counted, and what people explained before a week's
+        # exceptions are weighed.
+        workbooks >> measured
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def judge_engagements() -> int:

@@ -13,7 +13,7 @@ CUSTOMERS = (
         "Aurora Outfitters go-live",
         "weekly payer whose first full week after the first payment is week two: completes in week five",
         ("aurora",), "America/New_York", "Strategic", "US", "Aurora Outfitters Inc.", "USD",
-        holidays="US", stories=("cards", "early_payment_discount"),
+        holidays="US", stories=("cards", "early_payment_discount", "lists_suppliers"),
     ),
     Customer(
         "Bergstrom Shipping go-live",

@@ -14,6 +14,10 @@ TOO_EARLY = datetime(2026, 3, 27, 15, tzinfo=UTC)
 WANTS_OUT = datetime(2026, 3, 30, 9, tzinfo=UTC)
 """When a customer says that it is ready to leave, whatever the rest of the checklist comes to."""
 
+LISTED_AT = datetime(2026, 3, 3, 11, tzinfo=UTC)
+TARGETED = ("Office Supply House", "packwell packaging", "Bright Print Works", "Ferry Lines United")
+"""The suppliers on a target list, as somebody types them; the last one is not in Coupa."""
+
 PAY_ITEMS = {
     "CP-1": "Yes",
     "CP-2": "Yes",
@@ -32,7 +36,8 @@ def fill_sheets(customer: Customer) -> tuple[FilledSheet, ...]:
     """Return the further sheets of an engagement's workbook; none where nobody has filled them yet."""
     if "nobody_checks" in customer.stories:
         return ()
-    return (_fill_checklist(customer), _name_people(customer))
+    sheets = (_fill_checklist(customer), _name_people(customer))
+    return (*sheets, _list_suppliers()) if "lists_suppliers" in customer.stories else sheets
 
 
 def _fill_checklist(customer: Customer) -> FilledSheet:
@@ -60,6 +65,12 @@ def _name_people(customer: Customer) -> FilledSheet:
     people = (("client AP lead", f"Pat {last_name(customer)}"), ("finance contact", f"Terry {last_name(customer)}"))
     rows = tuple(FilledRow(TOO_EARLY, (role, name, "Yes")) for role, name in people)
     return FilledSheet("People and access", "Who plays which role", ("Role", "Person", "Portal Access"), rows)
+
+
+def _list_suppliers() -> FilledSheet:
+    """List whom the customer wants enabled; one of them it does not deal with yet."""
+    rows = tuple(FilledRow(LISTED_AT, (name, LISTED_AT.date(), "1")) for name in TARGETED)
+    return FilledSheet("Supplier targets", "First wave", ("Supplier", "Target Date", "Wave"), rows)
 
 
 def last_name(customer: Customer) -> str:

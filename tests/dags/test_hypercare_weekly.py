@@ -79,7 +79,7 @@ def test_nothing_is_judged_before_it_was_pulled_validated_measured_and_reconcile
 
 def test_what_people_told_is_read_before_it_is_weighed_and_judged(dag: dict[str, Any]) -> None:
     assert dag["tasks"]["read_workbooks"]["upstream"] == ["discover_engagements"]
-    for later in ("process_batch.reconcile_weeks", "judge_engagements"):
+    for later in ("process_batch.measure_adoption", "judge_engagements"):
         assert "read_workbooks" in dag["tasks"][later]["upstream"]
 
 

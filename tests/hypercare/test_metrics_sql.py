@@ -542,6 +542,9 @@ def test_supplier_enablement_share_of_a_target_list(bench: Bench) -> None:
     assert share(measured) == ("0.3333", 3)
     assert share(measured, "transacting") == ("1.0000", 1)
     assert measured[Span.WEEK, ""].detail == "of targeted suppliers"
+    by_name = {"suppliers": [supplier(1, name="Acme Paper", number="S-1")]}
+    measured = bench.measure("supplier_enablement_share", by_name, targets=(" acme paper", "Nobody"))
+    assert share(measured) == ("0.5000", 2)
 
 
 def test_order_transmission_failures_names_the_newest(bench: Bench) -> None:

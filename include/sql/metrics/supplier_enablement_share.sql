@@ -1,11 +1,12 @@
 -- metric: supplier_enablement_share
 -- title: Supplier enablement
--- definition: Of the suppliers on the engagement's target list, or where there is none of suppliers with
---   spend in the span (an issued order or a received invoice): how many are enabled (main number), and of
---   the enabled how many transact. Enabled: active, not on hold, takes orders by cXML, XML or online buying
---   (by e-mail where the policy says so) and may send invoices by the supplier portal or cXML; a proxy,
---   since the portal link itself is not told. Transacting: an electronic order or an electronic invoice in
---   the span. spend/* is the enabled suppliers' part of the received invoices, per currency.
+-- definition: Of the suppliers on the engagement's target list (by number or name), or where there is none
+--   of suppliers with spend in the span (an issued order or a received invoice): how many are enabled (main
+--   number), and of the enabled how many transact. Enabled: active, not on hold, takes orders by cXML, XML
+--   or online buying (by e-mail where the policy says so) and may send invoices by the supplier portal or
+--   cXML; a proxy, since the portal link itself is not told. Transacting: an electronic order or an
+--   electronic invoice in the span. spend/* is the enabled suppliers' part of the received invoices, per
+--   currency.
 -- unit: share
 -- denominator: targeted suppliers, or suppliers with spend where no target list exists; the detail says
 --   which
@@ -43,7 +44,10 @@ known as (
 targets as (
     select distinct coalesce(suppliers.id, supplier_targets.supplier) as supplier_id
     from supplier_targets
-    left join suppliers on supplier_targets.supplier = suppliers.number
+    left join suppliers
+        on
+            supplier_targets.supplier = suppliers.number
+            or lower(trim(supplier_targets.supplier)) = lower(trim(suppliers.name))
 ),
 
 documents as (

@@ -7,11 +7,12 @@ from datetime import datetime
 from hypercare.ledger.evidence import begin_revision, write_metrics
 from hypercare.ledger.faults import Fault
 from hypercare.metric_definitions import load_metrics
-from hypercare.metrics import measure_week
+from hypercare.metrics import measure_week, set_supplier_targets
 from hypercare.runtime import Runtime
 from hypercare.weekly.parameters import metric_parameters
 from hypercare.weekly.revisions import is_done, last_revisions, next_key, opening_values
 from hypercare.weekly.steps import EngagementStep, each_engagement
+from hypercare.weekly.told import read_supplier_targets
 from hypercare.weekly.work import Batch, RevisionReason
 
 
@@ -30,6 +31,7 @@ def _measure(step: EngagementStep, words: str) -> None:
     parameters = metric_parameters(step.policy, step.engagement)
     last = last_revisions(step)
     with step.open_views() as views:
+        set_supplier_targets(views, read_supplier_targets(step.runtime, step.engagement))
         for item in step.items:
             # Clearing exceptions changes no figure: its revision repeats those of the one before.
             if item.reason is RevisionReason.EXCEPTIONS_CLEARED or is_done(last.get(item.week), step):

@@ -72,6 +72,12 @@ def read_told_items(runtime: Runtime, engagement: Engagement) -> list[Entry]:
     return choose_latest([*rows, *read_form_entries(runtime.engine, engagement.id, checklists.SHEET)])
 
 
+def read_supplier_targets(runtime: Runtime, engagement: Engagement) -> list[str]:
+    """Return the suppliers that are to be enabled, as the workbook lists them: by number, or by name without one."""
+    rows = [entry for entry in read_entries(runtime.engine, engagement.id) if entry.sheet == "supplier_targets"]
+    return sorted({str(row.values.get("number") or row.values["supplier"]) for row in rows if row.is_complete})
+
+
 def weigh_entries(runtime: Runtime, engagement: Engagement, entries: Sequence[Entry], as_of: datetime) -> Told:
     """Return what rows of the workbook come to on the evidence that the ledger holds."""
     policy = runtime.policy.for_engagement(engagement)

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from hypercare.ledger.chain import verify_chain
 from hypercare.ledger.contents import digest_contents
@@ -17,6 +18,7 @@ from hypercare.ledger.decisions import latest_decision
 from hypercare.ledger.embedded import EmbeddedPostgres
 from hypercare.ledger.evidence import Revision, latest_revisions
 from hypercare.ledger.proposals import read_proposals
+from hypercare.ledger.tables import metrics
 from hypercare.model import CheckResult, ExceptionState, FeedState, Verdict
 from hypercare.weekly.health import UnhealthyRunError
 from launch.outcome import find_differences
@@ -168,6 +170,21 @@ def test_clearing_does_not_heal_what_is_systemic(demo: PlayedDemo) -> None:
     assert len(refused) == 3
     assert owed
     assert owed <= list_invoices(completed)
+
+
+def test_suppliers_are_counted_by_the_list_that_the_workbook_holds(demo: PlayedDemo) -> None:
+    measured = {}
+    for customer in ("Aurora Outfitters go-live", "Harbourline Media go-live"):
+        engagement = demo.play.standings()[customer].engagement.id
+        chosen = (metrics.c.engagement == engagement) & (metrics.c.week == "2026-W14") & (metrics.c.span == "week")
+        query = select(metrics.c.detail, metrics.c.n).where(
+            chosen, metrics.c.metric == "supplier_enablement_share", metrics.c.dimension == ""
+        )
+        with demo.play.runtime.engine.connect() as connection:
+            (row,) = connection.execute(query)
+        measured[customer] = (row.detail, row.n)
+    assert measured["Aurora Outfitters go-live"] == ("of targeted suppliers", 4)
+    assert measured["Harbourline Media go-live"][0] == "of suppliers with spend"
 
 
 def test_the_one_fed_by_files_is_never_asked(demo: PlayedDemo) -> None:
